@@ -1,0 +1,1 @@
+"""The plan language, its checker, planners, the router, and the answer."""

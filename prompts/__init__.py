@@ -1,0 +1,1 @@
+"""Prompt templates as data; planners read them through importlib.resources."""

@@ -1,0 +1,1 @@
+"""Media types, the tool contract, roles, loaders, and one expert a file."""
