@@ -1,0 +1,182 @@
+"""Roles: what a model is for, as small Protocols that tools name and loaders serve.
+
+A tool asks for a model by annotating a keyword-only parameter with one of these Protocols; which checkpoint
+serves the role is the profile's business. Every call is batched: whatever may differ between callers is per
+item.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from .media.boxes import Boxes
+    from .media.image import Image
+    from .media.masks import Masks
+
+
+class StopFlag(Protocol):
+    """Anything like ``threading.Event`` that says whether a running call should end early."""
+
+    def is_set(self) -> bool:
+        """True once the caller no longer wants the result."""
+        ...
+
+
+class _NeverStops:
+    """The stop flag of a call that nobody can interrupt."""
+
+    def is_set(self) -> bool:
+        return False
+
+
+NEVER: StopFlag = _NeverStops()
+
+
+def _no_progress(fraction: float, text: str) -> None:
+    """Progress that nobody listens to."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """What a running step may know about itself; injected where a tool has a ``StepContext`` parameter.
+
+    ``seed`` seeds the step's own generator, ``item`` is the element's index inside an ``each`` step (None
+    outside of one), ``stop`` is polled by long loops, ``progress(fraction, text)`` reports with fraction in
+    [0, 1].
+    """
+
+    seed: int = 0
+    item: int | None = None
+    stop: StopFlag = NEVER
+    progress: Callable[[float, str], None] = field(default=_no_progress)
+
+
+class Detector(Protocol):
+    """Finds things and says where they are."""
+
+    @property
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """The class names that it knows, in the model's order; None for an open vocabulary."""
+        ...
+
+    def detect(self, images: Sequence["Image"], labels: Sequence[Sequence[str]]) -> "list[Boxes]":
+        """One ``Boxes`` per image (xyxy in pixels of that image).
+
+        ``labels`` holds one list of class names per image; an empty list means every class.
+        """
+        ...
+
+
+class Segmenter(Protocol):
+    """Cuts the thing in a box out of its background."""
+
+    def segment(self, images: Sequence["Image"], boxes: "Sequence[Boxes]") -> "list[Masks]":
+        """One ``Masks`` per image: one full-resolution mask per box, in the order of the boxes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A text answer; ``confidence`` is the mean token probability in [0, 1], None where it is not known."""
+
+    text: str
+    confidence: float | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+class Mllm(Protocol):
+    """Answers a question about pictures by looking at them."""
+
+    def answer(
+        self,
+        images: Sequence[Sequence["Image"]],
+        questions: Sequence[str],
+        *,
+        max_tokens: int = 64,
+        stop: StopFlag | None = None,
+    ) -> list[Reply]:
+        """One reply per question; ``images[i]`` are the pictures of ``questions[i]``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation with a language model."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a language model wrote, and how many tokens it read and wrote."""
+
+    text: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+class Constraint(Protocol):
+    """What a generated text must look like. Local decoding uses the processor, endpoints use the schema."""
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """JSON schema that every allowed text satisfies."""
+        ...
+
+    def processor(self, tokenizer: Any) -> Callable[[Any, Any], Any]:
+        """A fresh ``(input_ids, scores) -> scores`` for one generation.
+
+        ``input_ids`` is a (1, T) tensor whose state at the first call is the prompt; ``scores`` is (1, V); a
+        token that must not come next gets minus infinity.
+        """
+        ...
+
+
+class LanguageModel(Protocol):
+    """Writes text. Serves the roles ``planner`` (plans) and ``writer`` (prose)."""
+
+    @property
+    def trained_tools(self) -> tuple[str, ...] | None:
+        """The tools that the checkpoint was trained to plan with; None for a model that reads cards."""
+        ...
+
+    @property
+    def tokenizer(self) -> Any | None:
+        """The local tokenizer that constraints are built for; None for an endpoint."""
+        ...
+
+    def generate(
+        self,
+        messages: Sequence[Message],
+        *,
+        constraint: Constraint | None = None,
+        max_tokens: int = 512,
+        seed: int = 0,
+        stop: StopFlag | None = None,
+    ) -> Completion:
+        """The model's next turn, greedily decoded. Raises ``Cancelled`` when ``stop`` was set on the way."""
+        ...
+
+
+ROLES: dict[str, type] = {
+    "planner": LanguageModel,
+    "writer": LanguageModel,
+    "mllm": Mllm,
+    "detector": Detector,
+    "segmenter": Segmenter,
+}
+
+
+def role_of(annotation: object, name: str = "") -> str | None:
+    """The role that an injected parameter asks for, or None when the annotation is no role's Protocol.
+
+    Two roles share a Protocol (``planner`` and ``writer``): the parameter's ``name`` decides, and a tool that
+    names it otherwise gets the ``writer``, since planning is not a tool's business.
+    """
+    served = [role for role, protocol in ROLES.items() if protocol is annotation]
+    if name in served:
+        return name
+    return served[-1] if served else None
