@@ -1,0 +1,1 @@
+"""Artifacts: immutable typed values that flow between tools."""

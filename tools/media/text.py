@@ -1,0 +1,59 @@
+"""Text as a medium: what a file says, what a model answered."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from ..errors import NotDecodable
+from .artifact import Artifact, identity
+from .limits import Limits
+from .source import read_source
+
+
+class Text(Artifact):
+    """Unicode text of ``characters`` code points; stored as UTF-8."""
+
+    kind: ClassVar[str] = "text"
+    characters: int
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """The given text. Lone surrogates, which UTF-8 cannot write, become question marks."""
+        encoded = text.encode("utf-8", "replace")
+        raw = np.frombuffer(encoded, dtype=np.uint8)
+        return cls._made(encoded.decode(), id=identity(cls.kind, {}, raw), mime="text/plain", characters=len(text))
+
+    @classmethod
+    def open(cls, source: str | Path | bytes, limits: Limits | None = None) -> Self:
+        """The text of a file in UTF-8, or in UTF-16 with its byte-order mark. Raises MissingFile, NotDecodable."""
+        name, content = read_source(source, limits or Limits())
+        text = _decode(content, name)
+        return cls._read(content, text, mime="text/plain", characters=len(text))
+
+    @property
+    def text(self) -> str:
+        """The text itself."""
+        found: str = self._loaded()
+        return found
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing but white space."""
+        return self.characters == 0 or not self.text.strip()
+
+    def decode(self, content: bytes) -> str:
+        """The text of encoded bytes."""
+        return _decode(content, f"text {self.id[:12]}")
+
+    def _encode(self, payload: Any) -> bytes:
+        text: str = payload
+        return text.encode()
+
+
+def _decode(content: bytes, name: str) -> str:
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise NotDecodable(f"{name} is not text: {error}", hint="save it as UTF-8", name=name) from error
