@@ -1,0 +1,62 @@
+"""The ``panmodal`` command and its groups.
+
+Exit codes: 0 answered; 1 partial, failed, or a check fell short; 2 bad input; 3 approval or clarification needed
+without a terminal; 130 interrupted. stdout carries the result only; progress and logs go to stderr.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import ask, keep, look, measure
+
+app = typer.Typer(
+    name="panmodal",
+    help="One request with any media in, one answer with any media out.",
+    epilog='Example: panmodal run "How many circles are in the picture?" -i scene.png',
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+runs = typer.Typer(help="List, show and remove kept runs.", no_args_is_help=True)
+bench = typer.Typer(help="Benchmarks: ratios measured in one run.", no_args_is_help=True)
+world = typer.Typer(help="Write samples of the procedural world with exact truth.", no_args_is_help=True)
+evaluate = typer.Typer(help="Measure answers against exact truth.", no_args_is_help=True)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"panmodal {version('panmodal')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """One request with any media in, one answer with any media out."""
+
+
+for _command in (ask.run, ask.plan, ask.chat, ask.resume, ask.replay):
+    app.command()(_command)
+for _command in (look.lineage, look.tools, look.models, look.doctor):
+    app.command()(_command)
+for _command in (keep.list_runs, keep.show, keep.rm):
+    runs.command(name=_command.__name__.removesuffix("_runs"))(_command)
+app.add_typer(runs, name="runs")
+app.command()(keep.gc)
+for _name, _command in (("steps", measure.bench_steps), ("dag", measure.bench_dag), ("import", measure.bench_import)):
+    bench.command(name=_name)(_command)
+app.add_typer(bench, name="bench")
+app.command()(measure.train)
+world.command(name="scenes")(measure.scenes)
+app.add_typer(world, name="world")
+evaluate.command(name="spine")(measure.eval_spine)
+app.add_typer(evaluate, name="eval")

@@ -1,0 +1,132 @@
+"""Commands that show: lineage, tools, models, doctor."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from .output import (
+    ANSWERED,
+    PARTIAL,
+    JsonOption,
+    ProfileOption,
+    SetOption,
+    ToolsOption,
+    console,
+    errors_as_exit_codes,
+    print_json,
+    print_table,
+)
+
+
+def lineage(
+    artifact: Annotated[str, typer.Argument(help="Id of an artifact, or its first characters.", show_default=False)],
+    as_json: JsonOption = False,
+) -> None:
+    """Print how an artifact was made, back to the files that came in.
+
+    Example: panmodal lineage 3fa9c1
+    """
+    with errors_as_exit_codes(as_json):
+        from ..home import Home
+        from ..store import ArtifactStore, render_lineage
+
+        store = ArtifactStore(Home().store)
+        tree = store.lineage(store.complete(artifact))
+        if as_json:
+            print_json({"version": "panmodal.lineage/1", **tree.model_dump(mode="json")})
+        else:
+            typer.echo(render_lineage(tree))
+
+
+def tools(
+    name: Annotated[str | None, typer.Argument(help="Show one tool whole.", show_default=False)] = None,
+    own: ToolsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the tools: what each takes, gives and needs.
+
+    Examples:
+
+      panmodal tools
+
+      panmodal tools segment
+    """
+    with errors_as_exit_codes(as_json):
+        from ...tools.registry import default_registry, load_tools_file
+
+        registry = default_registry().with_tools([tool for path in own or () for tool in load_tools_file(path)])
+        chosen = [registry.get(name)] if name else registry.tools()
+        if as_json:
+            print_json(
+                {"version": "panmodal.tools/1", "digest": registry.digest(), "tools": [t.describe() for t in chosen]}
+            )
+        elif name:
+            import yaml
+
+            typer.echo(yaml.safe_dump(chosen[0].describe(), allow_unicode=True, sort_keys=False).rstrip())
+        else:
+            rows = [(tool.name, tool.signature, ", ".join(tool.roles) or "–", tool.doc) for tool in chosen]
+            print_table(("tool", "takes → gives", "roles", "what it does"), rows)
+
+
+def models(profile: ProfileOption = None, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+    """Show what the profile would load for each role: loader, checkpoint, size, licence, and who said so.
+
+    Example: panmodal models --profile mini --set detector.checkpoint=my.pt
+    """
+    with errors_as_exit_codes(as_json):
+        from ..home import Home
+        from ..profiles.inspect import describe_models
+        from ..profiles.loading import load_profile
+
+        loaded = load_profile(profile, overrides or (), home=Home())
+        rows = describe_models(loaded)
+        if as_json:
+            print_json({"version": "panmodal.models/1", "profile": loaded.name, "models": rows})
+            return
+        limit = f"{loaded.pool.limit / 2**20:.0f} MiB" if loaded.pool.limit else "none"
+        typer.echo(
+            f"profile {loaded.name} ({loaded.origin('description')}); pool limit {limit} "
+            f"({loaded.origin('pool.limit')})"
+        )
+        for row in rows:
+            typer.echo(f"\n{row['role']}" + (f" · {row['name']}" if row["name"] else ""))
+            for field, value in row["fields"].items():
+                typer.echo(f"  {field:<11}{value['value']}  [{value['origin']}]")
+            typer.echo(f"  {'weights':<11}{_size(row['bytes'])}  {row['state']}")
+            if row["hint"]:
+                typer.echo(f"  {'do':<11}{row['hint']}")
+
+
+def _size(nbytes: int | None) -> str:
+    return "unknown" if nbytes is None else f"{nbytes / 2**20:.1f} MiB"
+
+
+def doctor(profile: ProfileOption = None, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+    """Check this machine: libraries, devices, memory, home, and what the profile lacks. Exit code 1 where it lacks.
+
+    Example: panmodal doctor --profile mini
+    """
+    with errors_as_exit_codes(as_json):
+        from ..doctor import examine
+
+        report = examine(profile, overrides or ())
+    if as_json:
+        print_json({"version": "panmodal.doctor/1", **report.to_dict()})
+    else:
+        _print_report(report)
+    raise typer.Exit(PARTIAL if report.problems else ANSWERED)
+
+
+def _print_report(report: Any) -> None:
+    for title, facts in report.facts.items():
+        typer.echo(title)
+        for name, value in facts.items():
+            typer.echo(f"  {name:<28}{value}")
+    for problem in report.problems:
+        console().print(f"[red]✗[/] {problem.what}")
+        console().print(f"  → {problem.command}", markup=False)
+    if not report.problems:
+        console().print("[green]✓[/] nothing is missing")

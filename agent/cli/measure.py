@@ -1,0 +1,126 @@
+"""Commands that make and measure: bench, train, world, eval."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .output import (
+    ANSWERED,
+    PARTIAL,
+    JsonOption,
+    ProfileOption,
+    SeedOption,
+    SetOption,
+    errors_as_exit_codes,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from ..lab.bench.report import Figures
+
+CheckOption = Annotated[bool, typer.Option("--check", help="Exit with 1 where a stated target falls short.")]
+
+
+class Recipe(StrEnum):
+    """Roles that have a training recipe."""
+
+    planner = "planner"
+    mllm = "mllm"
+    detector = "detector"
+    segmenter = "segmenter"
+
+
+def bench_steps(seed: SeedOption = 0, as_json: JsonOption = False, check: CheckOption = False) -> None:
+    """Cost of one executor step beside LangGraph, create_agent and smolagents.
+
+    Example: panmodal bench steps --check
+    """
+    with errors_as_exit_codes(as_json):
+        from ..lab.bench.steps import measure
+
+        _report(measure(seed), as_json, check)
+
+
+def bench_dag(seed: SeedOption = 0, as_json: JsonOption = False, check: CheckOption = False) -> None:
+    """Makespan of ragged plans over their critical path, beside LangGraph.
+
+    Example: panmodal bench dag --check
+    """
+    with errors_as_exit_codes(as_json):
+        from ..lab.bench.dag import measure
+
+        _report(measure(seed), as_json, check)
+
+
+def bench_import(seed: SeedOption = 0, as_json: JsonOption = False, check: CheckOption = False) -> None:
+    """CPU seconds of `import panmodal` and `panmodal --help`.
+
+    Example: panmodal bench import --check
+    """
+    with errors_as_exit_codes(as_json):
+        from ..lab.bench.imports import measure
+
+        _report(measure(seed), as_json, check)
+
+
+def _report(figures: Figures, as_json: bool, check: bool) -> None:
+    print_json(figures.to_dict()) if as_json else typer.echo(figures.render())
+    raise typer.Exit(PARTIAL if check and not figures.ok else ANSWERED)
+
+
+def train(
+    role: Annotated[Recipe, typer.Argument(help="Which model.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoints and the exported model.")],
+    minutes: Annotated[float, typer.Option("--minutes", help="Wall minutes that the learning schedule fills.")] = 60,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    seed: SeedOption = 0,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", help="Checkpoint folder to go on from.", show_default=False)
+    ] = None,
+) -> None:
+    """Train one of mini's models from scratch on the procedural world.
+
+    Example: panmodal train detector --minutes 60 --out runs/detector
+    """
+    with errors_as_exit_codes():
+        from ..lab.train.recipes import recipe
+
+        recipe(role.value)(out, minutes=minutes, seed=seed, device=device, resume_from=resume)
+
+
+def scenes(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures and truth.jsonl.")],
+    count: Annotated[int, typer.Option("--count", help="How many scenes.", min=1)] = 16,
+    seed: SeedOption = 0,
+    side: Annotated[int, typer.Option("--side", help="Pixels of a side.", min=64, max=2048)] = 384,
+) -> None:
+    """Write scenes as PNG with their exact truth: boxes, masks, colours, depth order.
+
+    Example: panmodal world scenes --count 16 --out scenes
+    """
+    with errors_as_exit_codes():
+        from ..lab.world.writing import write_scenes
+
+        typer.echo(str(write_scenes(out, seed=seed, count=count, side=side)))
+
+
+def eval_spine(
+    scenes: Annotated[int, typer.Option("--scenes", help="How many unseen scenes.", min=1)] = 50,
+    profile: ProfileOption = None,
+    overrides: SetOption = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+    check: CheckOption = False,
+) -> None:
+    """Ask the demo's requests on unseen scenes and judge the answers against the world's truth.
+
+    Example: panmodal eval spine --scenes 50 --check
+    """
+    with errors_as_exit_codes(as_json):
+        from ..lab.spine import measure
+
+        _report(measure(seed, scenes=scenes, profile=profile, overrides=overrides or ()), as_json, check)

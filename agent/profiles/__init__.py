@@ -1,0 +1,1 @@
+"""Profiles: which checkpoint and loader serve each role, and the pool's limits."""
