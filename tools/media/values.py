@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import BaseModel
 
 from ..errors import WrongArgument
-from .artifact import Artifact, Fetch
-from .kinds import KINDS
+from .artifact import Fetch
+from .kinds import KINDS, Artifact
 
 _PLAIN = frozenset({str, int, bool, type(None)})
 _ARTIFACT, _FLOAT, _DICT = "$artifact", "$float", "$dict"
