@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from .plan import Plan
+from .violation import Violation
 
 if TYPE_CHECKING:
     from ..tools.media.artifact import Artifact
@@ -68,7 +69,7 @@ class PlannerContext:
     language_model: LanguageModel | None = None
     seed: int = 0
     emit: Callable[[Any], None] = _silent
-    fits: Callable[[Sequence[str]], Any] | None = None
+    fits: Callable[[Sequence[str]], Violation | None] | None = None
 
 
 @runtime_checkable

@@ -18,7 +18,7 @@ from ..tools.errors import MissingFile, PlanError
 from .references import Reference, references_in
 from .violation import Violation, near
 
-VERSION = 1
+VERSION: Literal[1] = 1
 
 
 class Step(BaseModel):
@@ -125,12 +125,13 @@ class Plan(BaseModel):
 class _Dumper(yaml.SafeDumper):
     """Writes short lists on one line, which keeps a step's arguments readable."""
 
-    def represent_list(self, data: list[Any]) -> yaml.Node:
-        flow = all(not isinstance(value, dict | list) for value in data)
-        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flow)
+
+def _list(dumper: _Dumper, data: list[Any]) -> yaml.Node:
+    flow = all(not isinstance(value, dict | list) for value in data)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flow)
 
 
-_Dumper.add_representer(list, _Dumper.represent_list)
+_Dumper.add_representer(list, _list)
 
 
 def _others(step: Step) -> dict[str, Any]:

@@ -28,11 +28,13 @@ class Violation:
 
 
 def near(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """A hint: the known words that `word` may have meant, else all of them, else `otherwise`."""
-    names = list(dict.fromkeys(known))
-    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
-    if close:
-        return f"did you mean {' or '.join(close)}?"
-    if names and len(names) <= 20:
-        return f"known: {', '.join(names)}"
-    return otherwise
+    """A hint: the known words that `word` may have meant, else `otherwise`."""
+    close = difflib.get_close_matches(word, list(dict.fromkeys(known)), n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else otherwise
+
+
+def listing(what: str, names: Iterable[str], limit: int = 20) -> str:
+    """A hint that lists what there is ("tools: detect, count"), cut after `limit` names."""
+    known = list(dict.fromkeys(names))
+    more = f" and {len(known) - limit} more" if len(known) > limit else ""
+    return f"{what}: {', '.join(known[:limit])}{more}" if known else f"there are no {what}"
