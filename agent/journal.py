@@ -32,7 +32,16 @@ Status = Literal["done", "empty", "failed", "not_run", "cancelled"]
 SETTLED: frozenset[str] = frozenset({"done", "empty", "failed"})
 """Statuses of work that was carried out: a run that goes on does not carry it out again."""
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+
+
+def _encode(value: Any) -> str:
+    text = _compact(value)
+    try:
+        text.isascii() or text.encode()
+    except UnicodeEncodeError:  # a lone surrogate (an odd file name) has no UTF-8, but JSON can escape it
+        return json.dumps(value, default=str)
+    return text
 
 
 @dataclass(slots=True)
