@@ -27,6 +27,7 @@ from .output import (
 
 if TYPE_CHECKING:
     from ...planners.plan import Plan
+    from ...tools.contract import Tool
     from ..agent import Agent
     from ..budget import Budget
     from ..result import Result
@@ -70,11 +71,15 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on
 def _agent(
     profile: str | None, overrides: list[str] | None, tools: list[Path] | None, deterministic: bool = False
 ) -> Agent:
-    from ...tools.registry import load_tools_file
     from ..agent import Agent
 
-    own = [tool for path in tools or () for tool in load_tools_file(path)]
-    return Agent(profile, tools=own, overrides=overrides or (), deterministic=deterministic)
+    return Agent(profile, tools=_own_tools(tools), overrides=overrides or (), deterministic=deterministic)
+
+
+def _own_tools(paths: list[Path] | None) -> list[Tool]:
+    from ...tools.registry import load_tools_file
+
+    return [tool for path in paths or () for tool in load_tools_file(path)]
 
 
 def _budget(seconds: float | None, tokens: int | None) -> Budget | None:
@@ -234,6 +239,7 @@ def resume(
     run_id: Annotated[str, typer.Argument(help="Id of a run that was stopped.", show_default=False)],
     approve: Annotated[bool | None, typer.Option("--approve/--reject", help="Answer to a plan that waits.")] = None,
     plan_file: Annotated[Path | None, typer.Option("--plan", help="Edited plan to go on with.")] = None,
+    tools: ToolsOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,
     events: EventsOption = False,
@@ -247,7 +253,7 @@ def resume(
     with errors_as_exit_codes(as_json, lambda: run_id):
         from ..agent import Agent
 
-        with Agent.of_run(run_id) as agent:
+        with Agent.of_run(run_id, tools=_own_tools(tools)) as agent:
             leave = agent.subscribe(_listener(progress, events))
             result = agent.resume(run_id, approve=_read_plan(plan_file) or approve)
             leave()
@@ -257,6 +263,7 @@ def resume(
 
 def replay(
     run_id: Annotated[str, typer.Argument(help="Id of a finished run.", show_default=False)],
+    tools: ToolsOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -267,7 +274,7 @@ def replay(
     with errors_as_exit_codes(as_json, lambda: None):
         from ..agent import Agent
 
-        with Agent.of_run(run_id, deterministic=True) as agent:
+        with Agent.of_run(run_id, tools=_own_tools(tools), deterministic=True) as agent:
             agent.subscribe(Progress(quiet))
             report = agent.replay(run_id)
         if as_json:

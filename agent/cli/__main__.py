@@ -1,0 +1,5 @@
+"""``python -m panmodal.agent.cli`` is the ``panmodal`` command."""
+
+from . import main
+
+main()
