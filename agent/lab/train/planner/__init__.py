@@ -1,0 +1,1 @@
+"""The planner's recipe: requests with gold plans, tokenizer, training."""

@@ -1,0 +1,85 @@
+"""The planner LM's tokenizer: byte-level BPE over words, and the skeleton of plan JSON as whole tokens.
+
+With `{"id":"s1","tool":"` or `","labels":["` as one token each, a plan takes a third of the tokens and is still plain
+JSON after decoding. Bytes are the fallback, so no request is unreadable.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from .....planners.backends.prompt_format import END, PAD, SPECIALS, normal, prompt
+from .build import MAX_STEPS, TOOLS
+from .requests import Example, sample
+from .wording import COLOURS, SELECT
+
+MAX_PICTURES = 4
+
+
+def skeleton() -> list[str]:
+    """The pieces of plan JSON that are one token each."""
+    pieces = ['{"version":1,"steps":[']
+    pieces += [f'{{"id":"s{i}","tool":"' for i in range(1, MAX_STEPS + 1)]
+    pieces += [f'{tool}","args":{{"{names[0]}":"' for tool, names in TOOLS.items()]
+    pieces += [f'","by":"{by}' for by in SELECT if by != "largest"]
+    pieces += [f'","colour":"{colour}' for colour in COLOURS]
+    pieces += ['","boxes":"', '","masks":"', '","question":"', '","labels":["', '","', '","each":"', '","each":["']
+    pieces += ['"]', '"}', '"]}', '"},', '}],"answer":["', '"}],"answer":["', '"]}],"answer":["', '"]},', '},',
+               '"]},"each":"', '"},"each":"', '"},"each":["', '"]},"each":["', '"}},', '"]}},', '"}}],"answer":["',
+               '"]}}],"answer":["']  # fmt: skip
+    pieces += ["$in.image", *(f"$in.image[{i}]" for i in range(1, MAX_PICTURES)), "$in.image[*]", "$item", "$item[0]",
+               "$item[1]", "$thread.image", "$thread.boxes", "$thread.masks"]  # fmt: skip
+    return pieces + [f"$s{i}" for i in range(1, MAX_STEPS + 1)]
+
+
+def plan_text(plan: dict[str, Any]) -> str:
+    """A plan as the model writes it: compact JSON whose labels and questions are spans in normal form."""
+    steps = []
+    for step in plan["steps"]:
+        args = dict(step["args"])
+        if "labels" in args:
+            args["labels"] = [normal(label) for label in args["labels"]]
+        if "question" in args:
+            args["question"] = normal(args["question"])
+        steps.append({**step, "args": args})
+    return json.dumps({**plan, "steps": steps}, separators=(",", ":"), ensure_ascii=False)
+
+
+def prompt_of(example: Example) -> str:
+    """The prompt of an example."""
+    return prompt(example.text, example.attachments, example.thread)
+
+
+def build_tokenizer(seed: int = 0, examples: int = 20_000, size: int = 2_000) -> PreTrainedTokenizerFast:
+    """Train the tokenizer on generated requests.
+
+    Args:
+        seed: of the requests.
+        examples: how many requests to read.
+        size: tokens in all, bytes and skeleton counted in.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(r" ?[^ ]+"), "isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ])
+    tokenizer.decoder = decoders.ByteLevel()
+    pieces = skeleton()
+    trainer = trainers.BpeTrainer(vocab_size=size - len(pieces), special_tokens=list(SPECIALS), show_progress=False,
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())  # fmt: skip
+
+    def texts() -> Iterator[str]:
+        rng = random.Random(seed)
+        for _ in range(examples):
+            yield normal(sample(rng).text) + " image boxes masks text audio video"
+
+    tokenizer.train_from_iterator(texts(), trainer)
+    tokenizer.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in pieces])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, eos_token=END,
+                                   clean_up_tokenization_spaces=False)  # fmt: skip

@@ -1,0 +1,152 @@
+"""Training of the planner LM of `mini`: LlamaForCausalLM, loss on the plan only, cosine by the clock, resumable."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from .....planners.backends.prompt_format import END
+from .build import TOOLS
+from .requests import sample
+from .tokenizer import build_tokenizer, plan_text, prompt_of
+
+FORMAT = "panmodal.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the run is: sizes of the model and of the steps."""
+
+    minutes: float = 32.0  # of process CPU time: on a busy machine the schedule does not shrink
+    wall: float = 60.0  # minutes after which the schedule ends whatever the CPU time
+    seed: int = 0
+    batch: int = 16
+    rate: float = 2e-3
+    warmup: int = 200
+    hidden: int = 192
+    layers: int = 4
+    heads: int = 4
+    mlp: int = 512
+    vocabulary: int = 2_000
+
+
+def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """An untrained planner LM (about 2 M parameters at the default sizes)."""
+    torch.manual_seed(recipe.seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=recipe.hidden, intermediate_size=recipe.mlp,
+        num_hidden_layers=recipe.layers, num_attention_heads=recipe.heads, num_key_value_heads=recipe.heads,
+        max_position_embeddings=512, tie_word_embeddings=True, pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None, eos_token_id=tokenizer.eos_token_id)  # fmt: skip
+    return LlamaForCausalLM(config)
+
+
+def batches(tokenizer: PreTrainedTokenizerFast, recipe: Recipe, rng: random.Random) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless (ids, labels), both int64 B x T, right-padded; labels are -100 on prompt and padding.
+
+    Examples of similar length share a batch, so that little of it is padding.
+    """
+    end = tokenizer.convert_tokens_to_ids(END)
+    while True:
+        pool = []
+        examples = [sample(rng) for _ in range(recipe.batch * 32)]
+        prompts = tokenizer([prompt_of(e) for e in examples])["input_ids"]
+        plans = tokenizer([plan_text(e.plan) for e in examples])["input_ids"]
+        for asked, plan in zip(prompts, plans, strict=True):
+            pool.append((asked + plan + [end], len(asked)))
+        pool.sort(key=lambda row: len(row[0]))
+        groups = [pool[i : i + recipe.batch] for i in range(0, len(pool), recipe.batch)]
+        rng.shuffle(groups)
+        for group in groups:
+            width = max(len(ids) for ids, _ in group)
+            ids = torch.full((len(group), width), tokenizer.pad_token_id)
+            labels = torch.full((len(group), width), -100)
+            for row, (tokens, prompt_length) in enumerate(group):
+                ids[row, : len(tokens)] = torch.tensor(tokens)
+                labels[row, prompt_length : len(tokens)] = torch.tensor(tokens[prompt_length:])
+            yield ids, labels
+
+
+def plan_loss(model: LlamaForCausalLM, ids: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy over plan tokens; logits are computed for those positions only."""
+    hidden = model.model(ids, use_cache=False).last_hidden_state[:, :-1]
+    wanted = labels[:, 1:]
+    keep = wanted != -100
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden[keep]), wanted[keep])
+
+
+def export(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path, facts: dict[str, Any]) -> None:
+    """Write the checkpoint (save_pretrained layout, fp16) and `panmodal.json`: prompt form, trained tools, facts."""
+    out.mkdir(parents=True, exist_ok=True)
+    half = LlamaForCausalLM(model.config).to(torch.float16)
+    half.load_state_dict(model.state_dict())
+    half.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    form = {"prompt": "mini-plan-1", "trained_tools": list(TOOLS), **facts}
+    (out / FORMAT).write_text(json.dumps(form, indent=1) + "\n", encoding="utf-8")
+
+
+def train(recipe: Recipe, out: Path, *, resume: bool = False, log: Callable[[str], None] = print) -> Path:
+    """Train for `recipe.minutes` of CPU time and export to `out/model`.
+
+    The state (`out/state.pt`) and an export are written every three minutes; `resume` goes on from there with the
+    clock, the optimiser and the data stream where they stood.
+    """
+    torch.set_num_threads(1)
+    out.mkdir(parents=True, exist_ok=True)
+    state_file, model_folder = out / "state.pt", out / "model"
+    rng = random.Random(recipe.seed)
+    step, spent, gone, seen = 0, 0.0, 0.0, 0  # spent: CPU seconds, gone: wall seconds
+    if resume and state_file.exists():
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(model_folder)
+    else:
+        tokenizer = build_tokenizer(recipe.seed, size=recipe.vocabulary)
+    model = new_model(recipe, tokenizer)
+    decay = [p for p in model.parameters() if p.ndim > 1]
+    plain = [p for p in model.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
+                                  lr=recipe.rate, betas=(0.9, 0.98), foreach=True)  # fmt: skip
+    if resume and state_file.exists():
+        state = torch.load(state_file, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        step, spent, gone, seen = state["step"], state["spent"], state["gone"], state["seen"]
+        rng = random.Random(recipe.seed + step)
+    log(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer)} tokens")
+    stream = batches(tokenizer, recipe, rng)
+    cpu_start, wall_start = time.process_time() - spent, time.monotonic() - gone
+    saved, running, done = gone, 0.0, 0.0
+    while done < 1:
+        rate = recipe.rate * min(1.0, (step + 1) / recipe.warmup) * (0.02 + 0.49 * (1 + math.cos(math.pi * done)))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        ids, labels = next(stream)
+        loss = plan_loss(model, ids, labels)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        running = float(loss.detach()) if step == 0 else 0.98 * running + 0.02 * float(loss.detach())
+        step, seen = step + 1, seen + ids.shape[0]
+        spent, gone = time.process_time() - cpu_start, time.monotonic() - wall_start
+        done = max(spent / 60 / recipe.minutes, gone / 60 / recipe.wall)
+        if step % 100 == 0:
+            log(f"cpu {spent / 60:6.2f} min  wall {gone / 60:6.2f}  step {step}  requests {seen}  loss {running:.4f}")
+        if gone - saved > 180 or done >= 1:
+            saved = gone
+            torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "spent": spent, "gone": gone,
+                        "seen": seen}, state_file)  # fmt: skip
+            facts = {"requests_seen": seen, "cpu_minutes": round(spent / 60, 1), "seed": recipe.seed,
+                     "loss": round(running, 4)}  # fmt: skip
+            export(model, tokenizer, model_folder, facts)
+    return model_folder
