@@ -1,0 +1,60 @@
+"""`python -m panmodal.agent.lab.train.mllm --minutes 55 --out FOLDER`: train the small MLLM from nothing."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import cv2
+import torch
+
+from .data import GATE, Pool, write_shard
+from .model import export
+from .stages import NEEDS, Learner, Runner
+
+SHARD = 1000  # scenes a file
+# How the minutes are shared between the stages.
+PARTS = {"vision": 27.0, "language": 17.0, "connector": 1.0, "joint": 10.0}
+
+
+def make_scenes(folder: Path, shards: int, log_every: int = 4) -> None:
+    """Render what is missing of the held-out shard and of `shards` training shards (about 75 scenes a second)."""
+    held_out = folder / "val-000.npz"
+    if not held_out.exists():
+        write_shard(held_out, "val", 0, SHARD, GATE)
+    for index in range(shards):
+        path = folder / f"train-{index:03d}.npz"
+        if not path.exists():
+            write_shard(path, "train", index * SHARD, SHARD)
+            if index % log_every == 0:
+                print(f"scenes {(index + 1) * SHARD}", flush=True)
+
+
+def main() -> None:
+    """Read the options, make the scenes, run the stages, write the checkpoint."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=55.0, help="of training, shared by the stages")
+    parser.add_argument("--out", type=Path, required=True, help="folder that the Auto classes will open")
+    parser.add_argument("--work", type=Path, help="folder for scenes and checkpoints (default: OUT.work beside it)")
+    parser.add_argument("--shards", type=int, default=40, help=f"training files of {SHARD} scenes")
+    parser.add_argument("--stages", nargs="+", choices=list(NEEDS), default=list(NEEDS), help="run these only")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    work: Path = given.work or given.out.with_name(given.out.name + ".work")
+    make_scenes(work / "scenes", given.shards)
+    held_out = Pool(work / "scenes", "val-*.npz")
+    learner = Learner(Pool(work / "scenes", "train-*.npz"), held_out.rows(range(SHARD)), given.seed)
+    runner = Runner(learner, work / "checkpoints", log=lambda line: print(time.strftime("%H:%M:%S"), line, flush=True))
+    for name in given.stages:
+        missing = [needed for needed in NEEDS[name] if not runner.load(needed)]
+        if missing:
+            raise SystemExit(f"stage {name} starts from {missing} in {work / 'checkpoints'}: run --stages {missing[0]}")
+        runner.run(name, given.minutes * PARTS[name] / sum(PARTS[chosen] for chosen in given.stages))
+        export(learner.model.eval(), learner.tokenizer, given.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""The small MLLM: LlavaForConditionalGeneration with a LeViT tower and a Llama of four layers.
+
+LLaVA (Liu et al. 2023, "Visual Instruction Tuning") joins a vision tower and a language model by a two-layer
+projector. The tower is LeViT (Graham et al. 2021) without its subsampling: four strided convolutions see small things
+earlier than one large patch does, and one stage of attention keeps a feature per 16-pixel cell.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import (
+    CLIPImageProcessor,
+    GenerationConfig,
+    LevitConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+)
+
+from .words import ANSWER, IMAGE
+
+SIDE = 144  # pixels of the square input
+CELL = 16  # pixels of one cell, i.e. of one image token
+GRID = SIDE // CELL  # cells a side; a multiple of three, so that the nine places are whole cells
+CELLS = GRID * GRID
+WIDTH = 192
+MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{% if message['role'] == 'user' %}"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}{% if part['type'] == 'image' %}<image>{% endif %}{% endfor %}"
+    "{% for part in message['content'] %}{% if part['type'] == 'text' %}{{ ' ' + part['text'] }}{% endif %}{% endfor %}"
+    "{% endif %}{% elif message['role'] == 'assistant' %}"
+    "<answer>{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}{% if part['type'] == 'text' %}{{ part['text'] }}{% endif %}{% endfor %}"
+    "{% endif %}<end>{% endif %}{% endfor %}{% if add_generation_prompt %}<answer>{% endif %}"
+)
+
+
+def tower_config() -> LevitConfig:
+    """One LeViT stage at 16 pixels a cell: four blocks, 192 wide, and no subsampling after it."""
+    config = LevitConfig(
+        image_size=SIDE, patch_size=CELL, hidden_sizes=[WIDTH, WIDTH], depths=[4], num_attention_heads=[6],
+        key_dim=[16], attention_ratio=[2], mlp_ratio=[2],
+    )  # fmt: skip
+    config.down_ops = [[""]]  # LevitConfig always asks for two subsamplings; config.json carries this value instead
+    config.hidden_size = WIDTH  # the name under which LLaVA's projector looks for the tower's width
+    return config
+
+
+def model_config(tokenizer: PreTrainedTokenizerFast) -> LlavaConfig:
+    """The configuration of the whole model for this tokenizer's vocabulary."""
+    text = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=512, num_hidden_layers=4,
+        num_attention_heads=6, num_key_value_heads=6, max_position_embeddings=256, tie_word_embeddings=True,
+        initializer_range=0.04, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
+    )  # fmt: skip
+    return LlavaConfig(
+        vision_config=tower_config(), text_config=text, tie_word_embeddings=True, image_seq_length=CELLS,
+        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE), vision_feature_layer=-1,
+        vision_feature_select_strategy="full",
+    )  # fmt: skip
+
+
+def build_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGeneration:
+    """An untrained model (about 3 M parameters); seed torch before the call to repeat it."""
+    model = LlavaForConditionalGeneration(model_config(tokenizer))
+    model.generation_config = GenerationConfig(
+        do_sample=False, max_new_tokens=48, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id
+    )
+    return model
+
+
+def build_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
+    """The processor: picture to 144 x 144 (bicubic with antialiasing, aspect not kept), text to tokens."""
+    images = CLIPImageProcessor(
+        size={"height": SIDE, "width": SIDE}, do_center_crop=False, resample=3, do_convert_rgb=True,
+        image_mean=list(MEAN), image_std=list(STD),
+    )  # fmt: skip
+    return LlavaProcessor(
+        image_processor=images, tokenizer=tokenizer, patch_size=CELL, vision_feature_select_strategy="full",
+        chat_template=CHAT_TEMPLATE, image_token=IMAGE, num_additional_image_tokens=0,
+    )  # fmt: skip
+
+
+def normalise(pictures: Tensor) -> Tensor:
+    """uint8 N x H x W x 3 to the tower's float32 N x 3 x H x W (as the processor does it)."""
+    mean, std = torch.tensor(MEAN), torch.tensor(STD)
+    return ((pictures.float() / 255 - mean) / std).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+
+
+def encode_pictures(model: LlavaForConditionalGeneration, pixels: Tensor) -> Tensor:
+    """The tower's features: N x CELLS x WIDTH, before the projector."""
+    features: Tensor = model.model.vision_tower(pixels, output_hidden_states=True).hidden_states[-1]
+    return features
+
+
+def export(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write the model (fp16 safetensors), the processor and the tokenizer so that the Auto classes open `folder`.
+
+    config.json says float32: stored halves are widened on loading, as halves are slow on a CPU.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    halves = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
+    model.save_pretrained(folder, state_dict=halves, safe_serialization=True)
+    build_processor(tokenizer).save_pretrained(folder)
+
+
+__all__ = [
+    "ANSWER", "CELL", "CELLS", "GRID", "SIDE", "WIDTH", "build_model", "build_processor", "encode_pictures", "export",
+    "normalise",
+]  # fmt: skip

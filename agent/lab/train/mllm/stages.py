@@ -1,0 +1,399 @@
+"""The four stages of the small MLLM's training, each with its own measure.
+
+vision     the tower learns class, colour and centre of every cell
+language   the language model learns to answer from the true cell labels, given as sums of its own word embeddings
+connector  the projector learns to turn the tower's features into those sums
+joint      everything together, from pixels
+
+A model of this size trained end to end from nothing learns almost nothing in the same time: the stages part seeing from
+answering, so that each has a dense signal. A stage's length is minutes of the clock, and its learning rate falls to
+nothing at their end.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import PreTrainedTokenizerFast
+
+from ...world.scenes import CLASSES, COLOURS
+from .data import IGNORED, Array, Cells, Packed, Packer, Pool, cells_of, distinct, pictures_of
+from .model import CELLS, GRID, WIDTH, build_model, encode_pictures, normalise
+from .questions import KINDS, vocabulary
+from .words import COLUMNS, ROWS, build_tokenizer
+
+# Each stage with the stages whose weights it starts from; vision and language may be trained side by side.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "vision": (), "language": (), "connector": ("vision", "language"), "joint": ("connector",)
+}  # fmt: skip
+_PART = {"vision": "vision_tower", "language": "language_model"}  # what these two stages train of the model
+_WARM = 200  # steps in which the learning rate rises
+Measures = dict[str, float]
+
+
+class Heads(nn.Module):
+    """Linear heads on the tower's cells; used in training only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.label = nn.Linear(WIDTH, len(CLASSES) + 1)
+        self.colour = nn.Linear(WIDTH, len(COLOURS) + 1)
+        self.centre = nn.Linear(WIDTH, 1)
+        self.row = nn.Linear(WIDTH, GRID)
+        self.column = nn.Linear(WIDTH, GRID)
+
+    def loss(self, features: Tensor, cells: Cells) -> Tensor:
+        """The weighted loss over all cells; `features` N x CELLS x WIDTH."""
+        weight = cells.weight
+        total = weight.sum()
+        label = F.cross_entropy(self.label(features).transpose(1, 2), cells.label, reduction="none")
+        colour = F.cross_entropy(self.colour(features).transpose(1, 2), cells.colour, reduction="none")
+        centre = F.binary_cross_entropy_with_logits(
+            self.centre(features)[..., 0], cells.centre, pos_weight=torch.tensor(4.0)
+        )
+        index = torch.arange(CELLS).expand(len(features), CELLS)
+        place = F.cross_entropy(self.row(features).transpose(1, 2), index // GRID)
+        place = place + F.cross_entropy(self.column(features).transpose(1, 2), index % GRID)
+        return ((label + colour) * weight).sum() / total + centre + 0.1 * place
+
+
+@dataclass
+class Learner:
+    """Everything that the stages share: model, heads, tokenizer, scenes and random numbers."""
+
+    train: Pool
+    held_out: list[dict[str, Array]]
+    seed: int
+    tokenizer: PreTrainedTokenizerFast = field(init=False)
+    model: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        torch.manual_seed(self.seed)
+        self.rng = np.random.default_rng([self.seed, 1])
+        self.tokenizer = build_tokenizer(vocabulary())
+        self.model = build_model(self.tokenizer)
+        self.model.model.vision_tower.to(memory_format=torch.channels_last)
+        self.heads = Heads()
+        self.packer = Packer(self.tokenizer)
+        ids = self.tokenizer.get_vocab()
+        self.label_ids = torch.tensor([ids[name] for name in CLASSES])
+        self.colour_ids = torch.tensor([ids[name] for name in COLOURS])
+        self.thing_id = ids["thing"]
+        third = GRID // 3
+        self.row_ids = torch.tensor([ids[ROWS[cell // GRID // third]] for cell in range(CELLS)])
+        self.column_ids = torch.tensor([ids[COLUMNS[cell % GRID // third]] for cell in range(CELLS)])
+
+    @property
+    def projector(self) -> nn.Module:
+        """The two-layer connector."""
+        found: nn.Module = self.model.model.multi_modal_projector
+        return found
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Word embeddings."""
+        found: Tensor = self.model.model.language_model.embed_tokens(ids)
+        return found
+
+    def oracle(self, cells: Cells) -> Tensor:
+        """What a perfect tower would tell: N x CELLS x WIDTH, a sum of word embeddings per cell.
+
+        Every cell says its place; the cell of an object's centre also says class, colour and ``thing``.
+        """
+        place = 0.5 * (self.embed(self.row_ids) + self.embed(self.column_ids))
+        at = cells.centre > 0
+        label, colour = cells.label[at], cells.colour[at]
+        told = self.embed(self.label_ids[label]) + self.embed(self.colour_ids[colour])
+        told = told + self.embed(torch.tensor(self.thing_id))
+        return place.expand(len(at), CELLS, WIDTH).clone().index_put((at,), told, accumulate=True)
+
+    def features(self, rows: list[dict[str, Array]], *, vary: bool) -> Tensor:
+        """The tower's features of these scenes' pictures."""
+        return encode_pictures(self.model, normalise(pictures_of(rows, self.rng if vary else None)))
+
+    def logits(self, pictures: Tensor, packed: Packed) -> tuple[Tensor, Tensor]:
+        """Logits at the counted tokens, and where they are; `pictures` are the embeddings N x CELLS x WIDTH."""
+        inputs = torch.cat([pictures, self.embed(packed.ids)], 1)
+        hidden = self.model.model.language_model(
+            inputs_embeds=inputs, attention_mask=packed.mask(), position_ids=packed.positions(), use_cache=False
+        ).last_hidden_state[:, CELLS:]
+        at = packed.target != IGNORED
+        found: Tensor = self.model.lm_head(hidden[at])
+        return found, at
+
+    def answer_loss(self, pictures: Tensor, packed: Packed) -> Tensor:
+        """The mean weighted cross-entropy of the answers' tokens."""
+        logits, at = self.logits(pictures, packed)
+        weight = packed.weight[at]
+        return (F.cross_entropy(logits, packed.target[at], reduction="none") * weight).sum() / weight.sum()
+
+
+class Stage(Protocol):
+    """One stage: which parameters learn at which rate, one step's loss, and the held-out measure."""
+
+    batch: int
+    rate: float
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Parameter groups, each with its share of the learning rate."""
+
+    def loss(self) -> Tensor:
+        """The loss of one fresh batch."""
+
+    def measure(self) -> Measures:
+        """Figures on held-out scenes."""
+
+
+@dataclass
+class Vision:
+    """Dense supervision of the tower."""
+
+    learner: Learner
+    batch: int = 16
+    rate: float = 3e-3
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Tower and heads."""
+        tower = self.learner.model.model.vision_tower
+        return [{"params": [*tower.parameters(), *self.learner.heads.parameters()], "share": 1.0}]
+
+    def loss(self) -> Tensor:
+        """One batch of pictures against their cell labels."""
+        rows = self.learner.train.sample(self.learner.rng, self.batch)
+        return self.learner.heads.loss(self.learner.features(rows, vary=True), cells_of(rows))
+
+    def measure(self) -> Measures:
+        """Share of object centres whose class and whose colour is right (background not offered)."""
+        right = {"class": 0, "colour": 0}
+        count = 0
+        for rows in _chunks(self.learner.held_out[:300], 50):
+            cells, features = cells_of(rows), self.learner.features(rows, vary=False)
+            at = cells.centre > 0
+            heads = self.learner.heads
+            right["class"] += int((heads.label(features)[at][:, :-1].argmax(-1) == cells.label[at]).sum())
+            right["colour"] += int((heads.colour(features)[at][:, :-1].argmax(-1) == cells.colour[at]).sum())
+            count += int(at.sum())
+        return {**{name: value / count for name, value in right.items()}, "n": count}
+
+
+@dataclass
+class Language:
+    """Answers from the true cell labels."""
+
+    learner: Learner
+    batch: int = 6
+    rate: float = 1.5e-3
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The language model (its head is tied to the word embeddings)."""
+        return [{"params": list(self.learner.model.model.language_model.parameters()), "share": 1.0}]
+
+    def loss(self) -> Tensor:
+        """One batch of scenes whose objects do not share a cell."""
+        learner = self.learner
+        rows: list[dict[str, Array]] = []
+        while len(rows) < self.batch:
+            rows += [row for row in learner.train.sample(learner.rng, self.batch) if distinct(row)]
+        rows = rows[: self.batch]
+        return learner.answer_loss(learner.oracle(cells_of(rows)), learner.packer.pack(rows, learner.rng))
+
+    def measure(self) -> Measures:
+        """Share of right answers by kind, from true labels."""
+        rows = [row for row in self.learner.held_out[:240] if distinct(row)]
+        return answered(self.learner, rows, lambda chunk: self.learner.oracle(cells_of(chunk)))
+
+
+@dataclass
+class Connector:
+    """The projector towards the sums of word embeddings; tower and language model stand still."""
+
+    learner: Learner
+    batch: int = 16
+    rate: float = 2e-3
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The projector."""
+        return [{"params": list(self.learner.projector.parameters()), "share": 1.0}]
+
+    def loss(self) -> Tensor:
+        """Squared distance in units of the targets' variance; centres count 4, objects 1, background 0.3."""
+        rows = self.learner.train.sample(self.learner.rng, self.batch)
+        cells = cells_of(rows)
+        self.learner.model.model.vision_tower.eval()
+        with torch.no_grad():
+            features, target = self.learner.features(rows, vary=True), self.learner.oracle(cells)
+            owned = torch.where(cells.label < len(CLASSES), 1.0, 0.3)
+            weight = torch.where(cells.centre > 0, 4.0, owned)
+        made: Tensor = self.learner.projector(features)
+        distance = (made - target).square().mean(-1) / target.var()
+        return (distance * weight).sum() / weight.sum()
+
+    def measure(self) -> Measures:
+        """Share of right answers by kind, from pixels."""
+        return _from_pixels(self.learner)
+
+
+@dataclass
+class Joint:
+    """Everything from pixels; the tower learns slowly and its normalisation stands still."""
+
+    learner: Learner
+    batch: int = 6
+    rate: float = 8e-4
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Language model and projector at the full rate, tower and heads at a third."""
+        parts = self.learner.model.model
+        return [
+            {"params": [*parts.language_model.parameters(), *self.learner.projector.parameters()], "share": 1.0},
+            {"params": [*parts.vision_tower.parameters(), *self.learner.heads.parameters()], "share": 0.3},
+        ]
+
+    def loss(self) -> Tensor:
+        """Answers, and the cell labels at 0.3 so that the tower does not forget."""
+        learner = self.learner
+        rows = learner.train.sample(learner.rng, self.batch)
+        for module in learner.model.model.vision_tower.modules():
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                module.eval()
+        features = learner.features(rows, vary=True)
+        answers = learner.answer_loss(learner.projector(features), learner.packer.pack(rows, learner.rng, lists=0.4))
+        return answers + 0.3 * learner.heads.loss(features, cells_of(rows))
+
+    def measure(self) -> Measures:
+        """Share of right answers by kind, from pixels."""
+        return _from_pixels(self.learner)
+
+
+STAGES: dict[str, Callable[[Learner], Stage]] = {
+    "vision": Vision, "language": Language, "connector": Connector, "joint": Joint,
+}  # fmt: skip
+
+
+def answered(
+    learner: Learner, rows: list[dict[str, Array]], pictures: Callable[[list[dict[str, Array]]], Tensor]
+) -> Measures:
+    """Share of questions by kind whose every answer token is the likeliest one (equal to greedy decoding)."""
+    rng = np.random.default_rng(5)
+    right, asked = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
+    for chunk in _chunks(rows, 40):
+        packed = learner.packer.pack(chunk, rng, lists=0.0)
+        logits, at = learner.logits(pictures(chunk), packed)
+        wrong = torch.zeros_like(packed.ids)
+        wrong[at] = (logits.argmax(-1) != packed.target[at]).long()
+        for i, kinds in enumerate(packed.kinds):
+            for number, kind in enumerate(kinds, start=1):
+                asked[kind] += 1
+                right[kind] += int(wrong[i][packed.segment[i] == number].sum() == 0)
+    return {kind: right[kind] / max(asked[kind], 1) for kind in KINDS}
+
+
+def _from_pixels(learner: Learner) -> Measures:
+    return answered(learner, learner.held_out[:240], lambda rows: learner.projector(learner.features(rows, vary=False)))
+
+
+def _chunks(rows: list[dict[str, Array]], size: int) -> Iterator[list[dict[str, Array]]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+@dataclass
+class Runner:
+    """Runs stages against the clock and keeps a checkpoint from which a killed run goes on."""
+
+    learner: Learner
+    folder: Path
+    log: Callable[[str], None] = print
+    keep_every: float = 120.0  # seconds between checkpoints
+
+    def run(self, name: str, minutes: float) -> Measures:
+        """Train one stage for `minutes` (what an earlier, killed run spent on it counts) and return its measure."""
+        stage = STAGES[name](self.learner)
+        groups = stage.groups()
+        optimiser = torch.optim.AdamW(groups, lr=stage.rate, betas=(0.9, 0.98), weight_decay=0.01)
+        spent, step = self._resume(name, optimiser)
+        start, mean = time.monotonic() - spent, 0.0
+        kept = told = time.monotonic()
+        while (spent := time.monotonic() - start) < minutes * 60:
+            rate = stage.rate * min(1, (step + 1) / _WARM) * 0.5 * (1 + math.cos(math.pi * spent / (minutes * 60)))
+            for group in optimiser.param_groups:
+                group["lr"] = rate * group["share"]
+            self._train_mode()
+            loss = stage.loss()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_([p for group in groups for p in group["params"]], 1.0)
+            optimiser.step()
+            step += 1
+            mean = float(loss.detach()) if step == 1 else 0.99 * mean + 0.01 * float(loss.detach())
+            now = time.monotonic()
+            if now - kept > self.keep_every:
+                kept = now
+                self.learner.train.refresh()
+                self._keep(name, optimiser, spent, step)
+            if now - told > 60:
+                told = now
+                self._tell(name, spent, step, stage.batch, mean, self._measure(stage) if step % 2 else {})
+        measures = self._measure(stage)
+        self._tell(name, spent, step, stage.batch, mean, measures)
+        self._keep(name, None, minutes * 60, step)
+        return measures
+
+    def load(self, name: str) -> bool:
+        """Take over what a stage has trained from its checkpoint; False where there is none."""
+        path = self._path(name)
+        if not path.exists():
+            return False
+        state, part = torch.load(path, weights_only=True), _PART.get(name, "")
+        taken = {key: value for key, value in state["model"].items() if part in key}
+        self.learner.model.load_state_dict(taken, strict=False)
+        if name != "language":
+            self.learner.heads.load_state_dict(state["heads"])
+        return True
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.pt"
+
+    def _resume(self, name: str, optimiser: torch.optim.Optimizer) -> tuple[float, int]:
+        if not self.load(name):
+            return 0.0, 0
+        state = torch.load(self._path(name), weights_only=True)
+        if state["optimiser"] is not None:
+            optimiser.load_state_dict(state["optimiser"])
+        self.learner.rng = np.random.default_rng([self.learner.seed, int(state["step"])])
+        return float(state["spent"]), int(state["step"])
+
+    def _keep(self, name: str, optimiser: torch.optim.Optimizer | None, spent: float, step: int) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self._path(name).with_suffix(".part")
+        torch.save(
+            {
+                "model": self.learner.model.state_dict(), "heads": self.learner.heads.state_dict(), "spent": spent,
+                "step": step, "optimiser": None if optimiser is None else optimiser.state_dict(),
+            },
+            part,
+        )  # fmt: skip
+        part.rename(self._path(name))
+
+    def _train_mode(self) -> None:
+        self.learner.model.train()
+        self.learner.heads.train()
+
+    @torch.no_grad()
+    def _measure(self, stage: Stage) -> Measures:
+        self.learner.model.eval()
+        self.learner.heads.eval()
+        return stage.measure()
+
+    def _tell(self, name: str, spent: float, step: int, batch: int, loss: float, measures: Measures) -> None:
+        figures = " ".join(f"{key} {value:.3g}" for key, value in measures.items())
+        speed = step * batch / max(spent, 1e-9)
+        self.log(f"{name} {spent / 60:.1f} min step {step} {speed:.0f} pictures/s loss {loss:.3f} {figures}")
