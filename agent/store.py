@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ class ArtifactStore:
         return trace(artifact_id, self._look)
 
     def find(self, prefix: str) -> str:
-        """The one id that begins with ``prefix`` (4 digits or more). Raises MissingFile for none, InputError for several."""
+        """The one id that begins with ``prefix`` (4 digits on). Raises MissingFile for none, InputError for more."""
         if _ID.fullmatch(prefix):
             return prefix
         if not re.fullmatch(r"[0-9a-f]{4,63}", prefix):
@@ -239,6 +240,6 @@ def _failed(future: "Future[str]") -> bool:
 def _age(details: dict[str, Any]) -> float:
     """Seconds since a file was written; 0 where the file system does not say, so that nothing new is removed."""
     written = details.get("mtime", details.get("LastModified", details.get("created")))
-    if hasattr(written, "timestamp"):
+    if isinstance(written, datetime):
         written = written.timestamp()
     return time.time() - written if isinstance(written, int | float) else 0.0

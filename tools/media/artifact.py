@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
-from ..errors import NotDecodable, WrongArgument
+from ..errors import InputError, NotDecodable, TooLarge, WrongArgument
 
 Fetch = Callable[[str], bytes]
 """Gives the stored bytes of an artifact's id."""
@@ -73,11 +73,25 @@ class Artifact(BaseModel):
         return self._encode(self._payload), self.mime
 
     def decode(self, content: bytes) -> Any:
-        """The payload that ``content`` (encoded as ``mime`` says) stands for. Raises NotDecodable."""
+        """The payload that ``content`` (encoded as ``mime`` says) stands for. Raises NotDecodable or TooLarge."""
+        try:
+            return self._decode(content)
+        except InputError:
+            raise
+        except MemoryError as error:
+            raise TooLarge(f"{self._name} does not fit in memory", name=self._name) from error
+        except Exception as error:  # damaged bytes make parsers raise nearly every type there is
+            raise NotDecodable(f"{self._name} is damaged: {error}", name=self._name) from error
+
+    def _decode(self, content: bytes) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no decoder")
 
     def _encode(self, payload: Any) -> bytes:
         raise NotImplementedError(f"{type(self).__name__} has no encoder")
+
+    @property
+    def _name(self) -> str:
+        return f"{self.kind} {self.id[:12]}"
 
     @property
     def empty(self) -> bool:
@@ -110,7 +124,7 @@ class Artifact(BaseModel):
     def _fetched(self) -> bytes:
         if self._fetch is None:
             raise WrongArgument(
-                f"{self.kind} {self.id[:12]} is a bare handle with nothing behind it",
+                f"{self._name} is a bare handle with nothing behind it",
                 hint="build it with the kind's named constructor, or from_handle",
             )
         return self._fetch(self.id)
@@ -146,13 +160,10 @@ def identity(kind: str, facts: Mapping[str, Any], *arrays: NDArray[Any]) -> str:
     digest = hashlib.sha256(head.encode())
     for each in plain:
         if each.size:  # an empty array has no buffer to hash, and its shape is in the head
-            digest.update(memoryview(each).cast("B"))
+            digest.update(each.data.cast("B"))
     return digest.hexdigest()
 
 
-def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """The array as C-contiguous and read-only; copied unless nobody else can write to it."""
-    if array.flags.writeable or array.base is not None or not array.flags.c_contiguous:
-        array = np.array(array, order="C", copy=True)
-        array.flags.writeable = False
-    return array
+def to_json(value: Any) -> bytes:
+    """JSON as artifacts are stored in: compact UTF-8."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import NotDecodable, WrongArgument
-from .artifact import Artifact, frozen, identity
+from ..errors import WrongArgument
+from .arrays import rows_of
+from .artifact import Artifact, identity, to_json
 from .image import Image
 
 SCORE_DIGITS = 6
@@ -36,7 +37,7 @@ class Boxes(Artifact):
     @classmethod
     def _of(cls, xyxy: ArrayLike, labels: Sequence[str], scores: Any, image_id: str, width: int, height: int) -> Self:
         array = _checked(xyxy)
-        facts = {
+        facts: dict[str, Any] = {
             "image_id": image_id,
             "width": width,
             "height": height,
@@ -77,16 +78,11 @@ class Boxes(Artifact):
             self.height,
         )
 
-    def decode(self, content: bytes) -> NDArray[np.float32]:
-        """The N x 4 array of stored JSON."""
-        try:
-            return _checked(json.loads(content)["xyxy"])
-        except (ValueError, KeyError, TypeError, WrongArgument) as error:
-            raise NotDecodable(f"boxes {self.id[:12]} are damaged: {error}", id=self.id) from error
+    def _decode(self, content: bytes) -> NDArray[np.float32]:
+        return _checked(json.loads(content)["xyxy"])
 
     def _encode(self, payload: Any) -> bytes:
-        facts = self.model_dump(mode="json", exclude={"id", "mime"})
-        return json.dumps({**facts, "xyxy": payload.tolist()}, separators=(",", ":")).encode()
+        return to_json({**self.model_dump(mode="json", exclude={"id", "mime"}), "xyxy": payload.tolist()})
 
 
 def rounded(scores: Any) -> tuple[float, ...]:
@@ -98,11 +94,7 @@ def rounded(scores: Any) -> tuple[float, ...]:
 
 
 def _checked(xyxy: ArrayLike) -> NDArray[np.float32]:
-    array = np.asarray(xyxy, dtype=np.float32)
-    if array.size == 0:
-        array = array.reshape(0, 4)
-    if array.ndim != 2 or array.shape[1] != 4 or not np.isfinite(array).all():
-        raise WrongArgument(f"boxes need N x 4 finite numbers, got shape {array.shape}", field="xyxy")
+    array: NDArray[np.float32] = rows_of(xyxy, 4, np.float32, "boxes")
     if (array[:, 2:] < array[:, :2]).any():
         raise WrongArgument("a box has its right left of its left, or its bottom above its top", field="xyxy")
-    return frozen(array)
+    return array

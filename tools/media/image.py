@@ -1,6 +1,7 @@
 """Pictures: RGB as models see them, upright, with the alpha plane kept apart."""
 
 import io
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
@@ -8,15 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NotDecodable, TooLarge, WrongArgument
-from .artifact import Artifact, frozen, identity
+from .arrays import frozen
+from .artifact import Artifact, identity
 from .limits import Limits
+from .sniff import sniff
 from .source import read_source
 
 if TYPE_CHECKING:
     from PIL import Image as Pil
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
-"""Picture formats that are opened; Pillow's other parsers are never offered the bytes."""
+_PLUGINS = {
+    "PNG": "Png", "JPEG": "Jpeg", "WEBP": "WebP", "GIF": "Gif", "BMP": "Bmp", "TIFF": "Tiff", "PPM": "Ppm",
+    "AVIF": "Avif", "JPEG2000": "Jpeg2K",
+}  # fmt: skip
+"""Formats that are opened, and Pillow's parsers for them; its others are never offered the bytes."""
 
 
 class _Planes(NamedTuple):
@@ -64,15 +70,15 @@ class Image(Artifact):
         )
 
     @classmethod
-    def open(cls, source: str | Path | bytes, limits: Limits | None = None) -> Self:
+    def open(cls, source: str | Path | bytes, limits: Limits | None = None, *, name: str = "") -> Self:
         """The picture of a file: upright by its EXIF, 8 bits a channel, an animation's first frame.
 
         Raises MissingFile, TooLarge (from the header, before a pixel is decoded), or NotDecodable, each naming
         the file.
         """
         limits = limits or Limits()
-        name, content = read_source(source, limits)
-        planes, mime = _decode(content, name, limits)
+        name, content = read_source(source, limits, name)
+        planes, mime = _open(content, name, limits)
         height, width = planes.pixels.shape[:2]
         return cls._read(content, planes, mime=mime, width=width, height=height, has_alpha=planes.alpha is not None)
 
@@ -98,10 +104,9 @@ class Image(Artifact):
         planes: _Planes = self._loaded()
         return _to_pil(planes)
 
-    def decode(self, content: bytes) -> _Planes:
-        """The planes of encoded bytes. The stored facts bound the pixels."""
-        limits = Limits(max_pixels=self.width * self.height)
-        return _decode(content, f"image {self.id[:12]}", limits)[0]
+    def _decode(self, content: bytes) -> _Planes:
+        # What the handle says bounds what is decoded, whatever limits it was once ingested under.
+        return _open(content, self._name, Limits(max_pixels=self.width * self.height))[0]
 
     def _encode(self, payload: Any) -> bytes:
         buffer = io.BytesIO()
@@ -118,19 +123,19 @@ def _to_pil(planes: _Planes) -> "Pil.Image":
     return picture
 
 
-def _decode(content: bytes, name: str, limits: Limits) -> tuple[_Planes, str]:
+def _open(content: bytes, name: str, limits: Limits) -> tuple[_Planes, str]:
     from PIL import Image as Pil
-    from PIL import UnidentifiedImageError
 
+    signature = sniff(content)
+    if signature is None or signature.format not in _PLUGINS:
+        raise NotDecodable(f"{name} is not a picture", hint=f"pictures are {', '.join(_PLUGINS)}", name=name)
+    import_module(f"PIL.{_PLUGINS[signature.format]}ImagePlugin")
     try:
-        with Pil.open(io.BytesIO(content), formats=FORMATS) as picture:
+        with Pil.open(io.BytesIO(content), formats=[signature.format]) as picture:
             limits.check_pixels(*picture.size, name)
-            mime = picture.get_format_mimetype() or "application/octet-stream"
-            return _planes(picture), mime
+            return _planes(picture), signature.mime
     except TooLarge:
         raise
-    except UnidentifiedImageError as error:
-        raise NotDecodable(f"{name} is not a picture", hint=f"pictures are {', '.join(FORMATS)}", name=name) from error
     except (Pil.DecompressionBombError, Pil.DecompressionBombWarning) as error:
         raise TooLarge(f"{name} has more pixels than Pillow opens: {error}", name=name) from error
     except MemoryError as error:

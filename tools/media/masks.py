@@ -7,15 +7,19 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import NotDecodable, WrongArgument
+from ..errors import WrongArgument
 from . import rle
-from .artifact import Artifact, frozen, identity
+from .arrays import frozen
+from .artifact import Artifact, identity, to_json
 from .boxes import rounded
 from .image import Image
 
 
 class Masks(Artifact):
-    """``count`` masks over a picture of ``width`` x ``height``; labels and scores (0-1) one a mask, or none at all."""
+    """``count`` masks over a picture of ``width`` x ``height``; labels and scores (0-1) one a mask, or none at all.
+
+    Stored as JSON whose ``rle`` holds one COCO compressed string a mask.
+    """
 
     kind: ClassVar[str] = "masks"
     image_id: str
@@ -46,7 +50,7 @@ class Masks(Artifact):
             raise WrongArgument(
                 f"masks need N x {height} x {width} bool, got {array.shape} {array.dtype}", field="bitmaps"
             )
-        facts = {
+        facts: dict[str, Any] = {
             "image_id": image_id,
             "width": width,
             "height": height,
@@ -86,20 +90,15 @@ class Masks(Artifact):
             self.height,
         )
 
-    def decode(self, content: bytes) -> NDArray[np.bool_]:
-        """The bitmaps of stored JSON, whose ``rle`` holds one COCO compressed string a mask."""
-        try:
-            runs = json.loads(content)["rle"]
-            if len(runs) != self.count:
-                raise ValueError(f"{len(runs)} masks where the handle says {self.count}")
-            array = np.zeros((self.count, self.height, self.width), dtype=np.bool_)
-            for index, text in enumerate(runs):
-                array[index] = rle.decode(text, self.height, self.width)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise NotDecodable(f"masks {self.id[:12]} are damaged: {error}", id=self.id) from error
+    def _decode(self, content: bytes) -> NDArray[np.bool_]:
+        runs = json.loads(content)["rle"]
+        if len(runs) != self.count:
+            raise ValueError(f"{len(runs)} masks where the handle says {self.count}")
+        array = np.zeros((self.count, self.height, self.width), dtype=np.bool_)
+        for index, text in enumerate(runs):
+            array[index] = rle.decode(text, self.height, self.width)
         return frozen(array)
 
     def _encode(self, payload: Any) -> bytes:
         facts = self.model_dump(mode="json", exclude={"id", "mime"})
-        runs = [rle.encode(bitmap) for bitmap in payload]
-        return json.dumps({**facts, "rle": runs}, separators=(",", ":")).encode()
+        return to_json({**facts, "rle": [rle.encode(bitmap) for bitmap in payload]})

@@ -14,10 +14,13 @@ class Source(NamedTuple):
     content: bytes
 
 
-def read_source(source: str | Path | bytes, limits: Limits) -> Source:
-    """Read a file, or take bytes as they are. Raises MissingFile, TooLarge, or NotDecodable when empty."""
+def read_source(source: str | Path | bytes, limits: Limits, name: str = "") -> Source:
+    """Read a file, or take bytes as they are, which errors call ``name``.
+
+    Raises MissingFile, TooLarge, or NotDecodable when empty.
+    """
     if isinstance(source, bytes):
-        found = Source("the given bytes", source)
+        found = Source(name or "the given data", source)
         limits.check_bytes(len(source), found.name)
     else:
         found = Source(str(source), _read_file(Path(source), limits))

@@ -25,10 +25,10 @@ class Text(Artifact):
         return cls._made(encoded.decode(), id=identity(cls.kind, {}, raw), mime="text/plain", characters=len(text))
 
     @classmethod
-    def open(cls, source: str | Path | bytes, limits: Limits | None = None) -> Self:
+    def open(cls, source: str | Path | bytes, limits: Limits | None = None, *, name: str = "") -> Self:
         """The text of a file in UTF-8, or in UTF-16 with its byte-order mark. Raises MissingFile, NotDecodable."""
-        name, content = read_source(source, limits or Limits())
-        text = _decode(content, name)
+        name, content = read_source(source, limits or Limits(), name)
+        text = _text(content, name)
         return cls._read(content, text, mime="text/plain", characters=len(text))
 
     @property
@@ -42,16 +42,15 @@ class Text(Artifact):
         """Whether there is nothing but white space."""
         return self.characters == 0 or not self.text.strip()
 
-    def decode(self, content: bytes) -> str:
-        """The text of encoded bytes."""
-        return _decode(content, f"text {self.id[:12]}")
+    def _decode(self, content: bytes) -> str:
+        return _text(content, self._name)
 
     def _encode(self, payload: Any) -> bytes:
         text: str = payload
         return text.encode()
 
 
-def _decode(content: bytes, name: str) -> str:
+def _text(content: bytes, name: str) -> str:
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         return content.decode(encoding)

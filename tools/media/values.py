@@ -108,9 +108,14 @@ def _simpler(value: Any) -> Any:
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, tuple):
         return value._asdict() if hasattr(value, "_asdict") else tuple(value)
-    for plain in (str, int, float, list):
-        if isinstance(value, plain):
-            return plain(value)
+    if isinstance(value, list):
+        return list(value)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
     raise WrongArgument(
         f"a value of type {type(value).__name__} cannot be kept as a step's output",
         hint=f"return plain values or artifacts ({', '.join(sorted(KINDS))})",

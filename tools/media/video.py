@@ -1,0 +1,115 @@
+"""Videos: pictures over time, decoded when they are asked for."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from ..errors import NotDecodable, WrongArgument
+from .artifact import Artifact
+from .containers import mime_of, opened
+from .image import Image
+from .limits import Limits
+from .source import read_source
+
+_SEEK_AHEAD = 2.0  # seconds; nearer frames are reached sooner by decoding on than by seeking
+
+
+class Video(Artifact):
+    """A video of ``width`` x ``height`` pixels (upright) and ``seconds``; ``rate`` frames a second on average."""
+
+    kind: ClassVar[str] = "video"
+    width: int
+    height: int
+    seconds: float
+    rate: float | None = None
+    has_audio: bool = False
+
+    @classmethod
+    def open(cls, source: str | Path | bytes, limits: Limits | None = None, *, name: str = "") -> Self:
+        """The video of a file, whose first frame is decoded to see that it can be.
+
+        Raises MissingFile, TooLarge (from the header), or NotDecodable, each naming the file.
+        """
+        limits = limits or Limits()
+        name, content = read_source(source, limits, name)
+        with opened(content, name) as container:
+            if not container.streams.video:
+                raise NotDecodable(f"{name} has no picture track", name=name)
+            stream = container.streams.video[0]
+            limits.check_pixels(stream.codec_context.width, stream.codec_context.height, name)
+            seconds = _seconds(container, stream)
+            limits.check_seconds(seconds, name)
+            facts = {
+                "mime": mime_of(container, "video"),
+                "seconds": seconds,
+                "rate": float(stream.average_rate) if stream.average_rate else None,
+                "has_audio": bool(container.streams.audio),
+            }
+        with opened(content, name) as container:
+            first = next(iter(_shown(container, [0.0])), None)
+            if first is None:
+                raise NotDecodable(f"{name} has no frame that can be decoded", name=name)
+            picture = _picture(first)
+        return cls._read(content, content, width=picture.width, height=picture.height, **facts)
+
+    def frames(self, times: Sequence[float], limits: Limits | None = None) -> list[Image]:
+        """The pictures shown at ``times`` (seconds from the start, any order), one for each.
+
+        Raises WrongArgument for a time outside the video, TooLarge for more than fit the limits, NotDecodable.
+        """
+        limits = limits or Limits()
+        wrong = [time for time in times if not 0 <= time <= self.seconds]
+        if wrong:
+            raise WrongArgument(
+                f"{self._name} has no frame at {wrong[0]:g} s", hint=f"it lasts {self.seconds:g} s", field="times"
+            )
+        limits.check_frames(len(times), self._name)
+        limits.check_bytes(len(times) * self.width * self.height * 3, self._name)
+        wanted = sorted(set(times))
+        with opened(self._loaded(), self._name) as container:
+            found = dict(zip(wanted, map(_picture, _shown(container, wanted)), strict=False))
+        if len(found) < len(wanted):
+            raise NotDecodable(f"{self._name} breaks off before {wanted[len(found)]:g} s", name=self._name)
+        return [found[time] for time in times]
+
+    def _decode(self, content: bytes) -> bytes:
+        return content
+
+
+def _seconds(container: Any, stream: Any) -> float:
+    """How long the track is: as declared, else as its packets say."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    if container.duration:
+        return float(container.duration) / 1e6  # FFmpeg's container clock counts microseconds
+    ends = [packet.pts + (packet.duration or 0) for packet in container.demux(stream) if packet.pts is not None]
+    return float((max(ends) - (stream.start_time or 0)) * stream.time_base) if ends else 0.0
+
+
+def _shown(container: Any, times: list[float]) -> Iterator[Any]:
+    """The frame shown at each of the ascending times: the last that began by then, or the first of all."""
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    start = float((stream.start_time or 0) * stream.time_base)
+    decoded = container.decode(stream)
+    shown = upcoming = next(decoded, None)
+    for time in times:
+        at = time + start
+        if upcoming is not None and at - upcoming.time > _SEEK_AHEAD:
+            container.seek(int(at / stream.time_base), stream=stream, backward=True)
+            decoded = container.decode(stream)
+            upcoming = next(decoded, None)
+            shown = upcoming or shown
+        while upcoming is not None and upcoming.time <= at:
+            shown, upcoming = upcoming, next(decoded, None)
+        if shown is None:
+            return
+        yield shown
+
+
+def _picture(frame: Any) -> Image:
+    """A decoded frame as an upright picture. FFmpeg gives the turn in degrees anticlockwise."""
+    pixels = frame.to_ndarray(format="rgb24")
+    return Image.from_array(np.rot90(pixels, k=round(frame.rotation / 90) % 4))
