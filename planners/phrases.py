@@ -11,15 +11,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import resources
 from typing import Any
-
-import yaml
 
 from ..tools.registry import Registry
 from ..tools.see.nouns import clean, singulars
 from .base import Language
 from .plan import Plan, Step
+from .prompts import table
 
 _SLOT = re.compile(r"\{([^{}]*)\}")
 _HAN_END = re.compile(r"[\u3400-\u9fff”）]$")
@@ -97,8 +95,7 @@ class Phrasebook:
 @cache
 def phrasebook(language: Language) -> Phrasebook:
     """The phrasebook of a language, read once."""
-    source = resources.files(f"{__package__.rpartition('.')[0]}.prompts") / f"answer.{language}.yaml"
-    return Phrasebook(language, yaml.safe_load(source.read_text(encoding="utf-8")))
+    return Phrasebook(language, table(f"answer.{language}"))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,106 @@
+"""A result as static HTML: no script, no file beside it, so that it shows in any notebook and survives saving."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING
+
+from ..planners.plan import Plan
+from ..tools.media.artifact import Artifact
+from ..tools.media.image import Image
+
+if TYPE_CHECKING:
+    from .result import Result
+
+_WIDEST = 640  # pixels; larger pictures are shown reduced, the artifact itself keeps its size
+_MOST_INLINE_BYTES = 20_000_000
+_MARKS = {"done": "✓", "empty": "∅", "failed": "✗", "not_run": "–", "cancelled": "■"}
+_STYLE = "font-family:system-ui,sans-serif;max-width:72em;line-height:1.45"
+_CELL = "style='text-align:left;vertical-align:top;padding:2px 10px;border-bottom:1px solid #8884'"
+# Squares show through where a cut-out is transparent.
+_CHECKED = "background:repeating-conic-gradient(#ddd 0% 25%,#fff 0% 50%) 0 0/16px 16px"
+
+
+def to_html(result: Result) -> str:
+    """The answer, overlays and artifacts (pictures, players, text), the plan with statuses and times, and the facts."""
+    facts = [f"run {result.run_id}", result.status]
+    if result.route:
+        facts.append(f"route {result.route['kind']}: {result.route['reason']}")
+    if "seconds" in result.usage:
+        facts.append(f"{result.usage['seconds']:.2f} s")
+    shown = [
+        f"<p style='font-size:1.1em;white-space:pre-wrap'>{escape(result.text)}</p>",
+        *_figures(result),
+        *([_plan_table(result.plan, result)] if result.plan is not None else []),
+        f"<p style='opacity:.7;font-size:.85em'>{escape(' · '.join(facts))}</p>",
+    ]
+    return f"<div style='{_STYLE}'>{''.join(shown)}</div>"
+
+
+def _figures(result: Result) -> Iterator[str]:
+    named = {**result.overlays(), **result.artifacts}
+    if named:
+        yield "<div style='display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start'>"
+        for name, artifact in named.items():
+            yield (
+                f"<figure style='margin:0'>{_media(artifact)}"
+                f"<figcaption style='font-size:.85em;opacity:.7'>{escape(name)}</figcaption></figure>"
+            )
+        yield "</div>"
+
+
+def _media(artifact: Artifact) -> str:
+    if isinstance(artifact, Image):
+        return f"<img alt='' style='max-width:100%;{_CHECKED}' src='{_picture(artifact)}'>"
+    if artifact.kind in ("audio", "video"):
+        content, mime = artifact.encode()
+        if len(content) > _MOST_INLINE_BYTES:
+            return f"<p>{len(content) / 1e6:.0f} MB of {artifact.kind}: save the result to play it</p>"
+        return f"<{artifact.kind} controls src='{_data(content, mime)}'></{artifact.kind}>"
+    if artifact.kind == "text":
+        return f"<pre style='white-space:pre-wrap;max-width:40em'>{escape(str(getattr(artifact, 'text', '')))}</pre>"
+    facts = {key: value for key, value in artifact.handle().items() if key not in ("mime", "id", "image_id")}
+    return f"<pre style='max-width:40em;white-space:pre-wrap'>{escape(json.dumps(facts, ensure_ascii=False))}</pre>"
+
+
+def _picture(image: Image) -> str:
+    picture = image.to_pil()
+    picture.thumbnail((_WIDEST, _WIDEST))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return _data(buffer.getvalue(), "image/png")
+
+
+def _data(content: bytes, mime: str) -> str:
+    return f"data:{mime};base64,{base64.b64encode(content).decode()}"
+
+
+def _plan_table(plan: Plan, result: Result) -> str:
+    rows = [f"<tr>{''.join(f'<th {_CELL}>{name}</th>' for name in ('', 'step', 'tool', 'arguments', 'seconds'))}</tr>"]
+    for step in plan.steps:
+        record = result.steps.get(step.id, {})
+        arguments = {**({"each": step.each} if step.each else {}), **step.args}
+        told = ", ".join(f"{name}={_literal(value)}" for name, value in arguments.items())
+        seconds = record.get("seconds")
+        error = record.get("error") or {}
+        cells = (
+            _MARKS.get(str(record.get("status")), ""),
+            step.id,
+            step.tool,
+            told + (f" — {error['message']}" if error else ""),
+            f"{seconds:.3f}" if seconds else "",
+        )
+        rows.append(f"<tr>{''.join(f'<td {_CELL}>{escape(cell)}</td>' for cell in cells)}</tr>")
+    by = f" by {plan.planner}" if plan.planner else ""
+    return (
+        f"<details open><summary>plan{escape(by)}, answers {escape(', '.join(plan.answer))}</summary>"
+        f"<table style='border-collapse:collapse;font-size:.9em'>{''.join(rows)}</table></details>"
+    )
+
+
+def _literal(value: object) -> str:
+    return value if isinstance(value, str) and value.startswith("$") else json.dumps(value, ensure_ascii=False)
