@@ -24,7 +24,7 @@ BUILTIN = MappingProxyType(
         "segment": ".see.segment:segment",
         "count": ".see.count:count",
         "select": ".see.select:select",
-        "filter": ".see.filter:filter",
+        "filter": ".see.filter:filter_colour",
         "colour": ".see.colour:colour",
         "locate": ".see.locate:locate",
         "perceive": ".see.perceive:perceive",

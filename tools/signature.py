@@ -147,12 +147,13 @@ def _shape(hint: Any, where: str) -> tuple[str | None, bool, bool, Any]:
             return kind, many, True, check | None
     if inspect.isclass(hint) and issubclass(hint, Artifact):
         return _kind_of(hint, where), False, False, Annotated[hint, InstanceOf()]
-    if origin in _LISTS and inspect.isclass(arguments[0]) and issubclass(arguments[0], Artifact):
+    listed = origin in _LISTS or (origin is tuple and arguments[1:] == (...,))
+    if listed and inspect.isclass(arguments[0]) and issubclass(arguments[0], Artifact):
         kind, _, _, check = _shape(arguments[0], where)
         return kind, True, False, list[check]  # type: ignore[valid-type]
     if _mentions_artifact(hint):
         raise TypeError(f"{where}: plans cannot express {hint}; take one kind of artifact, or a list of it")
-    return None, origin in _LISTS, False, hint
+    return None, listed, False, hint
 
 
 def _kind_of(artifact: type[Artifact], where: str) -> str:

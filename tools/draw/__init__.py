@@ -1,0 +1,1 @@
+"""Experts that draw and edit: cut out, crop, blur, annotate."""

@@ -1,0 +1,40 @@
+"""Draw what was found onto its picture."""
+
+from ..card import Card
+from ..contract import tool
+from ..errors import WrongArgument
+from ..frames import same_frame
+from ..media.boxes import Boxes
+from ..media.image import Image
+from ..media.masks import Masks
+from .overlay import overlay
+
+CARD = Card(
+    bad_at="crowds: many labels cover each other and the picture",
+    cost="cpu",
+    keeps="form",
+    examples=(
+        "mark the {labels}", "draw boxes around the {labels}", "highlight the {labels}",
+        "annotate the {labels}", "标出{labels}", "框出{labels}",
+    ),
+    answer={"en": "The {labels} {is|are} marked in the picture.", "zh": "已在图中标出{labels}。"},
+)  # fmt: skip
+
+
+@tool(card=CARD)
+def annotate(image: Image, boxes: Boxes | None = None, masks: Masks | None = None) -> Image:
+    """Draw boxes with label and score, tint masks, or both, onto a copy of the picture.
+
+    Empty boxes or masks draw nothing. Raises ``WrongArgument`` when neither is given.
+
+    Args:
+        image: the picture in which they were found
+        boxes: rectangles to draw
+        masks: areas to tint and outline
+    """
+    if boxes is None and masks is None:
+        raise WrongArgument("nothing to annotate with", hint="give boxes, masks, or both", field="boxes")
+    for found in (boxes, masks):
+        if found is not None:
+            same_frame(image, found)
+    return Image.from_array(overlay(image.pixels, boxes, masks), image.alpha)

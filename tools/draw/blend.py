@@ -1,0 +1,21 @@
+"""What the picture-changing tools share: the change applies to masked pixels only, or to all of them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..frames import same_frame, some
+from ..media.image import Image
+from ..media.masks import Masks
+
+
+def inside(image: Image, masks: Masks | None, changed: NDArray[np.uint8], doing: str) -> Image:
+    """``changed`` (H, W, 3) where any mask is set, the picture elsewhere; all of it without ``masks``.
+
+    Alpha stays. Raises ``EmptyInput`` for masks with nothing in them ("nothing to ``doing``"): that nothing
+    was found must not turn into a change of the whole picture.
+    """
+    if masks is not None:
+        same_frame(image, masks)
+        some(masks, doing)
+        changed = np.where(masks.bitmaps.any(axis=0)[..., None], changed, image.pixels)
+    return Image.from_array(changed, image.alpha)

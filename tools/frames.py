@@ -1,0 +1,28 @@
+"""Checks that what was found belongs to the picture it is applied to, and that there is something at all."""
+
+from .errors import EmptyInput, WrongArgument
+from .media.boxes import Boxes
+from .media.image import Image
+from .media.masks import Masks
+
+
+def same_frame(image: Image, found: Boxes | Masks) -> None:
+    """Raise ``WrongArgument`` when boxes or masks were made on a picture of another size.
+
+    The size decides, not the identity: what was found in a picture also fits its blurred or recoloured copy.
+    """
+    if (found.width, found.height) != (image.width, image.height):
+        raise WrongArgument(
+            f"these {found.kind} belong to a picture of {found.width}x{found.height} pixels, "
+            f"not to this one of {image.width}x{image.height}",
+            hint="give the picture in which they were found",
+            field=found.kind,
+        )
+
+
+def some(found: Boxes | Masks, doing: str) -> None:
+    """Raise ``EmptyInput`` when there is nothing to work on; ``doing`` completes "nothing to ..."."""
+    if isinstance(found, Masks) and len(found) and not found.bitmaps.any():
+        raise EmptyInput(f"nothing to {doing}: no mask has a pixel", kind=found.kind)
+    if len(found) == 0:
+        raise EmptyInput(f"nothing to {doing}: nothing was found before", kind=found.kind)

@@ -1,0 +1,1 @@
+"""Experts that look: detect, segment, count, select, measure, ask."""

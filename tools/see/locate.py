@@ -1,0 +1,38 @@
+"""Say in words where found things are."""
+
+from ..card import Card
+from ..contract import tool
+from ..media.boxes import Boxes
+
+PLACES = (
+    "top left", "top", "top right",
+    "left", "centre", "right",
+    "bottom left", "bottom", "bottom right",
+)  # fmt: skip
+"""Names of the nine thirds of a picture, row by row."""
+
+CARD = Card(
+    bad_at="places relative to other things, and depth",
+    cost="instant",
+    examples=("where is the {labels}", "where are the {labels}", "in which part is the {labels}", "{labels}在哪里"),
+    answer={"en": "The {labels} {is|are} at the {value}.", "zh": "{labels}在{value}。"},
+)
+
+
+@tool(card=CARD)
+def locate(boxes: Boxes) -> list[str]:
+    """Name the place of each box in the picture, in the order of the boxes.
+
+    The picture is divided into three by three equal parts; the part that holds the middle of the box counts:
+    "top left", "top", "top right", "left", "centre", "right", "bottom left", "bottom", "bottom right".
+
+    Args:
+        boxes: the things whose places are asked
+    """
+    return [_place(*(float(each) for each in box), boxes.width, boxes.height) for box in boxes.xyxy]
+
+
+def _place(left: float, top: float, right: float, bottom: float, width: int, height: int) -> str:
+    column = min(2, max(0, int((left + right) / 2 * 3 / width)))
+    row = min(2, max(0, int((top + bottom) / 2 * 3 / height)))
+    return PLACES[3 * row + column]
