@@ -81,7 +81,7 @@ def perform(call: Call, models: Mapping[str, Any], about: list[dict[str, Any]], 
     try:
         value = call.tool.call(call.tool.validate(call.args), models, _context(call))
         outcome = settled(value, call, about, keep)
-    except Exception as error:  # a tool is foreign code: whatever it raises is this step's failure
+    except (Exception, SystemExit) as error:  # a tool is foreign code: whatever it raises is this step's failure
         outcome = failed(error)
     outcome.seconds = time.perf_counter() - began
     return outcome
@@ -159,7 +159,7 @@ class Caller:
         except TimeoutError as error:
             over = call.timeout is not None and time.perf_counter() - began >= call.timeout
             outcome = failed(_timeout(call) if over else error)
-        except Exception as error:  # a tool is foreign code: whatever it raises is this step's failure
+        except (Exception, SystemExit) as error:  # foreign code, as in `perform`
             outcome = failed(error)
         outcome.seconds = time.perf_counter() - began
         return outcome

@@ -84,8 +84,8 @@ class StepRecord:
         if self.error is not None:
             body["error"] = self.error
         if self.started_at is not None:
-            body["seconds"] = round(self.seconds, 6)
-            body["started_at"] = round(self.started_at, 3)
+            body["seconds"] = self.seconds
+            body["started_at"] = self.started_at
         if self.models:
             body["models"] = self.models
         return body

@@ -207,7 +207,7 @@ class Running:
         if node.record is not None:
             return None
         if node.started_at is None:
-            node.started_at, node.began = time.time(), time.perf_counter()
+            node.started_at, node.began = round(time.time(), 3), time.perf_counter()
             self._around.emit(StepStarted(self._around.run, node.step.id, node.tool.name, at=node.started_at))
         step = node.step
         element = node.elements[number] if number != _WHOLE else None
@@ -264,10 +264,10 @@ class Running:
         if number == _WHOLE:
             if status != "failed":
                 self.values[step] = outcome.value
-            seconds, models = outcome.seconds, outcome.models
+            seconds, models = round(outcome.seconds, 6), outcome.models
             self._record(node, StepRecord(step, status, outcome.output, error, seconds, node.started_at, models))
             return
-        item = ItemRecord(number, status, outcome.output, error, outcome.seconds)
+        item = ItemRecord(number, status, outcome.output, error, round(outcome.seconds, 6))
         node.values[number] = outcome.value
         node.models = node.models or outcome.models
         self._unsaved.append((step, item))
@@ -297,7 +297,7 @@ class Running:
         if status != "failed":
             self.values[node.step.id] = values
         output = [item.output for item in done if item.status != "failed"]
-        seconds = time.perf_counter() - node.began if node.started_at else 0.0
+        seconds = round(time.perf_counter() - node.began, 6) if node.started_at else 0.0
         self._record(node, StepRecord(node.step.id, status, output, error, seconds, node.started_at, node.models, done))
         self._drop([node])
 

@@ -45,6 +45,7 @@ class PanmodalError(Exception):
     """
 
     code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False  # whether the same call may well succeed a moment later
 
     def __init__(self, message: str, *, hint: str = "", **facts: Any) -> None:
         super().__init__(message)
@@ -189,12 +190,14 @@ class OutOfMemory(ModelError):
     """The device's memory is full after eviction and smaller batches were tried."""
 
     code = "out-of-memory"
+    retryable = True
 
 
 class EndpointError(ModelError):
     """A remote model did not answer, refused, or answered with something unusable."""
 
     code = "endpoint"
+    retryable = True
 
 
 class PlannerOutputError(ModelError):
