@@ -30,10 +30,11 @@ def lineage(
     """
     with errors_as_exit_codes(as_json):
         from ..home import Home
-        from ..store import ArtifactStore, render_lineage
+        from ..provenance import render_lineage
+        from ..store import ArtifactStore
 
         store = ArtifactStore(Home().store)
-        tree = store.lineage(store.complete(artifact))
+        tree = store.lineage(store.find(artifact))
         if as_json:
             print_json({"version": "panmodal.lineage/1", **tree.model_dump(mode="json")})
         else:

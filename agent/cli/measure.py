@@ -20,7 +20,7 @@ from .output import (
 )
 
 if TYPE_CHECKING:
-    from ..lab.bench.report import Figures
+    from ..lab.figures import Figures
 
 CheckOption = Annotated[bool, typer.Option("--check", help="Exit with 1 where a stated target falls short.")]
 
@@ -123,4 +123,6 @@ def eval_spine(
     with errors_as_exit_codes(as_json):
         from ..lab.spine import measure
 
-        _report(measure(seed, scenes=scenes, profile=profile, overrides=overrides or ()), as_json, check)
+        with counting("scenes") as progress:
+            figures = measure(seed, scenes=scenes, profile=profile, overrides=overrides or (), progress=progress)
+        _report(figures, as_json, check)

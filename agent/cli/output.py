@@ -97,6 +97,17 @@ def errors_as_exit_codes(as_json: bool = False, run_id: Callable[[], str | None]
         fail(error, as_json)
 
 
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr for long work that reports (done, of)."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
 class Progress:
     """Shows events on stderr as they come: route, plan, model loads, steps with their times."""
 
