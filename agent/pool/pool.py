@@ -53,11 +53,13 @@ class Pool:
         get_loader: "Callable[[str], Loader] | None" = None,
     ) -> None:
         if get_loader is None:
-            from ...tools.loaders.registry import get_loader
+            from ...tools.loaders import registry
+
+            get_loader = registry.get_loader
         self.limit = limit
         self._specs = {role: tuple(each) for role, each in specs.items() if each}
         self._emit = emit
-        self._get_loader = get_loader
+        self._get_loader: Callable[[str], Loader] = get_loader
         self._residents: dict[Hashable, Resident] = {}
         self._sizes: dict[Hashable, int] = {}
         self._queue: deque[_Request] = deque()

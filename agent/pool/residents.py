@@ -32,7 +32,8 @@ class Resident:
     @property
     def key(self) -> Hashable:
         """Equal keys share one load."""
-        return self.spec.key
+        key: Hashable = self.spec.key
+        return key
 
     @property
     def idle(self) -> bool:
