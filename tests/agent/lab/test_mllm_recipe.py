@@ -14,7 +14,8 @@ from panmodal.agent.lab.train.mllm.data import GATE, TEXT, Packer, Pool, cells_o
 from panmodal.agent.lab.train.mllm.evaluate import answers
 from panmodal.agent.lab.train.mllm.model import CELLS, build_model, export, normalise
 from panmodal.agent.lab.train.mllm.questions import KINDS, Asker, place_of, plural, vocabulary
-from panmodal.agent.lab.train.mllm.stages import STAGES, Learner, Runner
+from panmodal.agent.lab.train.mllm.runner import Runner
+from panmodal.agent.lab.train.mllm.stages import STAGES, Learner
 from panmodal.agent.lab.train.mllm.words import build_tokenizer
 from panmodal.agent.lab.world.scenes import CLASSES, COLOURS, render_scene
 

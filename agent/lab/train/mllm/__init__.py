@@ -1,0 +1,1 @@
+"""The recipe of the small MLLM: questions from the truth, four stages, evaluation from pixels."""

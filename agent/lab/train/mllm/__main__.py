@@ -11,7 +11,8 @@ import torch
 
 from .data import GATE, Pool, write_shard
 from .model import export
-from .stages import NEEDS, Learner, Runner
+from .runner import NEEDS, Runner
+from .stages import Learner
 
 SHARD = 1000  # scenes a file
 # How the minutes are shared between the stages.

@@ -78,7 +78,7 @@ def write_shard(path: Path, split: str, first: int, count: int, config: SceneCon
         rows.append(scene_arrays(render_scene(seed, chosen, split=split)))
     part = path.with_suffix(".part.npz")
     part.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(part, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})
+    np.savez(part, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})  # type: ignore[arg-type]
     part.rename(path)
 
 
@@ -184,20 +184,13 @@ class Packed:
     weight: Tensor
     kinds: list[list[str]]  # the kind of each segment, in order (segment 1 first)
 
-    def mask(self) -> Tensor:
-        """bool N x 1 x T x T over picture and text: a question sees the picture and itself, nothing later."""
+    def mask(self, pictures: int = CELLS) -> Tensor:
+        """bool N x 1 x T x T over `pictures` picture tokens and the text: a question sees the picture and itself."""
         count = len(self.ids)
-        segment = torch.cat([torch.zeros(count, CELLS, dtype=torch.long), self.segment], 1)
-        same = segment[:, :, None] == segment[:, None, :]
-        to_picture = torch.zeros_like(same)
-        to_picture[:, :, :CELLS] = True
-        earlier = torch.ones(same.shape[1:], dtype=torch.bool).tril()
-        return ((same | to_picture) & earlier)[:, None]
-
-    def positions(self) -> Tensor:
-        """Positions over picture and text: every question starts right behind the picture."""
-        picture = torch.arange(CELLS).expand(len(self.ids), CELLS)
-        return torch.cat([picture, self.position + CELLS], 1)
+        segment = torch.cat([torch.zeros(count, pictures, dtype=torch.long), self.segment], 1)
+        seen = segment[:, :, None] == segment[:, None, :]
+        seen[:, :, :pictures] = True
+        return (seen & torch.ones(seen.shape[1:], dtype=torch.bool).tril())[:, None]
 
 
 class Packer:

@@ -12,11 +12,8 @@ nothing at their end.
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,12 +28,7 @@ from .model import CELLS, GRID, WIDTH, build_model, encode_pictures, normalise
 from .questions import KINDS, vocabulary
 from .words import COLUMNS, ROWS, build_tokenizer
 
-# Each stage with the stages whose weights it starts from; vision and language may be trained side by side.
-NEEDS: dict[str, tuple[str, ...]] = {
-    "vision": (), "language": (), "connector": ("vision", "language"), "joint": ("connector",)
-}  # fmt: skip
-_PART = {"vision": "vision_tower", "language": "language_model"}  # what these two stages train of the model
-_WARM = 200  # steps in which the learning rate rises
+_FEW = 28  # cells of a picture in most batches of the language stage: all centres and some background
 Measures = dict[str, float]
 
 
@@ -119,21 +111,32 @@ class Learner:
         """The tower's features of these scenes' pictures."""
         return encode_pictures(self.model, normalise(pictures_of(rows, self.rng if vary else None)))
 
-    def logits(self, pictures: Tensor, packed: Packed) -> tuple[Tensor, Tensor]:
-        """Logits at the counted tokens, and where they are; `pictures` are the embeddings N x CELLS x WIDTH."""
+    def logits(self, pictures: Tensor, packed: Packed, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits at the counted tokens, and where they are.
+
+        `pictures` are embeddings N x P x WIDTH of the cells `places` (N x P); every question starts right behind the
+        whole picture, however many of its cells are given.
+        """
         inputs = torch.cat([pictures, self.embed(packed.ids)], 1)
         hidden = self.model.model.language_model(
-            inputs_embeds=inputs, attention_mask=packed.mask(), position_ids=packed.positions(), use_cache=False
-        ).last_hidden_state[:, CELLS:]
+            inputs_embeds=inputs,
+            attention_mask=packed.mask(pictures.shape[1]),
+            position_ids=torch.cat([places, packed.position + CELLS], 1),
+            use_cache=False,
+        ).last_hidden_state[:, pictures.shape[1] :]
         at = packed.target != IGNORED
         found: Tensor = self.model.lm_head(hidden[at])
         return found, at
 
-    def answer_loss(self, pictures: Tensor, packed: Packed) -> Tensor:
-        """The mean weighted cross-entropy of the answers' tokens."""
-        logits, at = self.logits(pictures, packed)
+    def answer_loss(self, pictures: Tensor, packed: Packed, places: Tensor | None = None) -> Tensor:
+        """The mean weighted cross-entropy of the answers' tokens; `places` as in `logits` (all cells)."""
+        logits, at = self.logits(pictures, packed, _everywhere(pictures) if places is None else places)
         weight = packed.weight[at]
         return (F.cross_entropy(logits, packed.target[at], reduction="none") * weight).sum() / weight.sum()
+
+
+def _everywhere(pictures: Tensor) -> Tensor:
+    return torch.arange(CELLS).expand(len(pictures), CELLS)
 
 
 class Stage(Protocol):
@@ -197,13 +200,17 @@ class Language:
         return [{"params": list(self.learner.model.model.language_model.parameters()), "share": 1.0}]
 
     def loss(self) -> Tensor:
-        """One batch of scenes whose objects do not share a cell."""
+        """One batch of scenes whose objects do not share a cell; most batches leave out most of the background."""
         learner = self.learner
         rows: list[dict[str, Array]] = []
         while len(rows) < self.batch:
             rows += [row for row in learner.train.sample(learner.rng, self.batch) if distinct(row)]
         rows = rows[: self.batch]
-        return learner.answer_loss(learner.oracle(cells_of(rows)), learner.packer.pack(rows, learner.rng))
+        cells = cells_of(rows)
+        kept = CELLS if learner.rng.random() < 0.2 else _FEW
+        places = (cells.centre + 0.9 * torch.rand(cells.centre.shape)).topk(kept, dim=1).indices.sort(dim=1).values
+        pictures = learner.oracle(cells).gather(1, places[..., None].expand(-1, -1, WIDTH))
+        return learner.answer_loss(pictures, learner.packer.pack(rows, learner.rng), places)
 
     def measure(self) -> Measures:
         """Share of right answers by kind, from true labels."""
@@ -286,7 +293,8 @@ def answered(
     right, asked = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
     for chunk in _chunks(rows, 40):
         packed = learner.packer.pack(chunk, rng, lists=0.0)
-        logits, at = learner.logits(pictures(chunk), packed)
+        told = pictures(chunk)
+        logits, at = learner.logits(told, packed, _everywhere(told))
         wrong = torch.zeros_like(packed.ids)
         wrong[at] = (logits.argmax(-1) != packed.target[at]).long()
         for i, kinds in enumerate(packed.kinds):
@@ -303,97 +311,3 @@ def _from_pixels(learner: Learner) -> Measures:
 def _chunks(rows: list[dict[str, Array]], size: int) -> Iterator[list[dict[str, Array]]]:
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
-
-
-@dataclass
-class Runner:
-    """Runs stages against the clock and keeps a checkpoint from which a killed run goes on."""
-
-    learner: Learner
-    folder: Path
-    log: Callable[[str], None] = print
-    keep_every: float = 120.0  # seconds between checkpoints
-
-    def run(self, name: str, minutes: float) -> Measures:
-        """Train one stage for `minutes` (what an earlier, killed run spent on it counts) and return its measure."""
-        stage = STAGES[name](self.learner)
-        groups = stage.groups()
-        optimiser = torch.optim.AdamW(groups, lr=stage.rate, betas=(0.9, 0.98), weight_decay=0.01)
-        spent, step = self._resume(name, optimiser)
-        start, mean = time.monotonic() - spent, 0.0
-        kept = told = time.monotonic()
-        while (spent := time.monotonic() - start) < minutes * 60:
-            rate = stage.rate * min(1, (step + 1) / _WARM) * 0.5 * (1 + math.cos(math.pi * spent / (minutes * 60)))
-            for group in optimiser.param_groups:
-                group["lr"] = rate * group["share"]
-            self._train_mode()
-            loss = stage.loss()
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_([p for group in groups for p in group["params"]], 1.0)
-            optimiser.step()
-            step += 1
-            mean = float(loss.detach()) if step == 1 else 0.99 * mean + 0.01 * float(loss.detach())
-            now = time.monotonic()
-            if now - kept > self.keep_every:
-                kept = now
-                self.learner.train.refresh()
-                self._keep(name, optimiser, spent, step)
-            if now - told > 60:
-                told = now
-                self._tell(name, spent, step, stage.batch, mean, self._measure(stage) if step % 2 else {})
-        measures = self._measure(stage)
-        self._tell(name, spent, step, stage.batch, mean, measures)
-        self._keep(name, None, minutes * 60, step)
-        return measures
-
-    def load(self, name: str) -> bool:
-        """Take over what a stage has trained from its checkpoint; False where there is none."""
-        path = self._path(name)
-        if not path.exists():
-            return False
-        state, part = torch.load(path, weights_only=True), _PART.get(name, "")
-        taken = {key: value for key, value in state["model"].items() if part in key}
-        self.learner.model.load_state_dict(taken, strict=False)
-        if name != "language":
-            self.learner.heads.load_state_dict(state["heads"])
-        return True
-
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.pt"
-
-    def _resume(self, name: str, optimiser: torch.optim.Optimizer) -> tuple[float, int]:
-        if not self.load(name):
-            return 0.0, 0
-        state = torch.load(self._path(name), weights_only=True)
-        if state["optimiser"] is not None:
-            optimiser.load_state_dict(state["optimiser"])
-        self.learner.rng = np.random.default_rng([self.learner.seed, int(state["step"])])
-        return float(state["spent"]), int(state["step"])
-
-    def _keep(self, name: str, optimiser: torch.optim.Optimizer | None, spent: float, step: int) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self._path(name).with_suffix(".part")
-        torch.save(
-            {
-                "model": self.learner.model.state_dict(), "heads": self.learner.heads.state_dict(), "spent": spent,
-                "step": step, "optimiser": None if optimiser is None else optimiser.state_dict(),
-            },
-            part,
-        )  # fmt: skip
-        part.rename(self._path(name))
-
-    def _train_mode(self) -> None:
-        self.learner.model.train()
-        self.learner.heads.train()
-
-    @torch.no_grad()
-    def _measure(self, stage: Stage) -> Measures:
-        self.learner.model.eval()
-        self.learner.heads.eval()
-        return stage.measure()
-
-    def _tell(self, name: str, spent: float, step: int, batch: int, loss: float, measures: Measures) -> None:
-        figures = " ".join(f"{key} {value:.3g}" for key, value in measures.items())
-        speed = step * batch / max(spent, 1e-9)
-        self.log(f"{name} {spent / 60:.1f} min step {step} {speed:.0f} pictures/s loss {loss:.3f} {figures}")
