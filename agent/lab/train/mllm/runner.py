@@ -1,0 +1,116 @@
+"""Runs the stages against the clock, with checkpoints from which a killed run goes on."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from .stages import STAGES, Learner, Measures, Stage
+
+# Each stage with the stages whose weights it starts from; vision and language may be trained side by side.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "vision": (), "language": (), "connector": ("vision", "language"), "joint": ("connector",)
+}  # fmt: skip
+_PART = {"vision": "vision_tower", "language": "language_model"}  # what these two stages train of the model
+_WARM = 200  # steps in which the learning rate rises
+
+
+@dataclass
+class Runner:
+    """Runs stages against the clock and keeps a checkpoint from which a killed run goes on."""
+
+    learner: Learner
+    folder: Path
+    log: Callable[[str], None] = print
+    keep_every: float = 120.0  # seconds between checkpoints
+
+    def run(self, name: str, minutes: float) -> Measures:
+        """Train one stage for `minutes` (what an earlier, killed run spent on it counts) and return its measure."""
+        stage = STAGES[name](self.learner)
+        groups = stage.groups()
+        optimiser = torch.optim.AdamW(groups, lr=stage.rate, betas=(0.9, 0.98), weight_decay=0.01)
+        spent, step = self._resume(name, optimiser)
+        start, mean = time.monotonic() - spent, 0.0
+        kept = told = time.monotonic()
+        while (spent := time.monotonic() - start) < minutes * 60:
+            rate = stage.rate * min(1, (step + 1) / _WARM) * 0.5 * (1 + math.cos(math.pi * spent / (minutes * 60)))
+            for group in optimiser.param_groups:
+                group["lr"] = rate * group["share"]
+            self._train_mode()
+            loss = stage.loss()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_([p for group in groups for p in group["params"]], 1.0)
+            optimiser.step()
+            step += 1
+            mean = float(loss.detach()) if step == 1 else 0.99 * mean + 0.01 * float(loss.detach())
+            now = time.monotonic()
+            if now - kept > self.keep_every:
+                kept = now
+                self.learner.train.refresh()
+                self._keep(name, optimiser, spent, step)
+            if now - told > 60:
+                told = now
+                self._tell(name, spent, step, stage.batch, mean, self._measure(stage) if step % 2 else {})
+        measures = self._measure(stage)
+        self._tell(name, spent, step, stage.batch, mean, measures)
+        self._keep(name, None, minutes * 60, step)
+        return measures
+
+    def load(self, name: str) -> bool:
+        """Take over what a stage has trained from its checkpoint; False where there is none."""
+        path = self._path(name)
+        if not path.exists():
+            return False
+        state, part = torch.load(path, weights_only=True), _PART.get(name, "")
+        taken = {key: value for key, value in state["model"].items() if part in key}
+        self.learner.model.load_state_dict(taken, strict=False)
+        if name != "language":
+            self.learner.heads.load_state_dict(state["heads"])
+        return True
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.pt"
+
+    def _resume(self, name: str, optimiser: torch.optim.Optimizer) -> tuple[float, int]:
+        if not self.load(name):
+            return 0.0, 0
+        state = torch.load(self._path(name), weights_only=True)
+        if state["optimiser"] is not None:
+            optimiser.load_state_dict(state["optimiser"])
+        self.learner.rng = np.random.default_rng([self.learner.seed, int(state["step"])])
+        return float(state["spent"]), int(state["step"])
+
+    def _keep(self, name: str, optimiser: torch.optim.Optimizer | None, spent: float, step: int) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self._path(name).with_suffix(".part")
+        torch.save(
+            {
+                "model": self.learner.model.state_dict(), "heads": self.learner.heads.state_dict(), "spent": spent,
+                "step": step, "optimiser": None if optimiser is None else optimiser.state_dict(),
+            },
+            part,
+        )  # fmt: skip
+        part.rename(self._path(name))
+
+    def _train_mode(self) -> None:
+        self.learner.model.train()
+        self.learner.heads.train()
+
+    @torch.no_grad()
+    def _measure(self, stage: Stage) -> Measures:
+        self.learner.model.eval()
+        self.learner.heads.eval()
+        return stage.measure()
+
+    def _tell(self, name: str, spent: float, step: int, batch: int, loss: float, measures: Measures) -> None:
+        figures = " ".join(f"{key} {value:.3g}" for key, value in measures.items())
+        speed = step * batch / max(spent, 1e-9)
+        self.log(f"{name} {spent / 60:.1f} min step {step} {speed:.0f} pictures/s loss {loss:.3f} {figures}")
