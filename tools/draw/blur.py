@@ -16,8 +16,10 @@ CARD = Card(
     examples=(
         "blur the picture",
         "blur the {labels}",
+        "make the {labels} blurry",
         "make the {labels} unrecognisable",
         "模糊{labels}",
+        "把{labels}模糊",
         "把图片变模糊",
     ),
     answer={"en": "The {labels} {is|are} blurred.", "zh": "已模糊{labels}。"},

@@ -13,7 +13,14 @@ CARD = Card(
     bad_at="keeping neighbours out: what lies in the rectangle stays in the picture",
     cost="cpu",
     keeps="part",
-    examples=("crop to the {labels}", "crop the {labels}", "crop the picture around the {labels}", "裁剪{labels}"),
+    examples=(
+        "crop to the {labels}",
+        "crop the {labels}",
+        "crop the picture around the {labels}",
+        "zoom in on the {labels}",
+        "裁剪{labels}",
+        "裁剪出{labels}",
+    ),
     answer={"en": "The picture is cropped to the {labels}.", "zh": "已将图片裁剪到{labels}。"},
 )
 

@@ -15,7 +15,9 @@ CARD = Card(
     keeps="form",
     examples=(
         "make it black and white", "turn the picture grey", "greyscale the {labels}",
-        "desaturate the {labels}", "把图片变成黑白", "把{labels}变成灰色",
+        "make the {labels} black and white", "turn the {labels} black and white", "turn the {labels} grey",
+        "convert the {labels} to black and white", "desaturate the {labels}", "remove the colour from the {labels}",
+        "把图片变成黑白", "把{labels}变成黑白", "把{labels}变成灰色",
     ),
     answer={"en": "The {labels} {is|are} greyscale now.", "zh": "已将{labels}变为灰度。"},
 )  # fmt: skip

@@ -14,7 +14,13 @@ from .colours import dominant
 CARD = Card(
     bad_at="things of many colours: it names the one with most pixels; coloured light",
     cost="cpu",
-    examples=("what colour is the {labels}", "which color do the {labels} have", "{labels}是什么颜色"),
+    examples=(
+        "what colour is the {labels}",
+        "which color do the {labels} have",
+        "tell me the colour of the {labels}",
+        "{labels}是什么颜色",
+        "{labels}的颜色",
+    ),
     answer={"en": "The {labels} {is|are} {value}.", "zh": "{labels}是{value}的。"},
 )
 

@@ -14,7 +14,7 @@ CARD = Card(
     cost="model",
     batch=True,
     examples=(
-        "find the {labels}", "detect all {labels}", "show me where the {labels} are",
+        "find the {labels}", "detect all {labels}", "show me where the {labels} are", "look for the {labels}",
         "找出{labels}", "检测图中的{labels}",
     ),
     nouns=NOUNS,

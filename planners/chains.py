@@ -1,0 +1,83 @@
+"""The cheapest ways from the kinds at hand to another kind, by the tools' types alone.
+
+Tools are edges of a hypergraph: one needs all its required artifacts.  Knuth's generalisation of Dijkstra's
+algorithm (D. E. Knuth, "A generalization of Dijkstra's algorithm", Information Processing Letters 6, 1977)
+finds for each kind the tool that gives it at the least cost.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ..tools.contract import Tool
+from ..tools.registry import Registry
+
+Cost = tuple[int, int]
+"""What a chain loses of the meaning, then what it takes; compared in that order."""
+
+_LOSS: Mapping[str, int] = {"meaning": 0, "form": 1, "part": 2}
+_TAKES: Mapping[str, int] = {"instant": 1, "cpu": 2, "model": 20, "remote": 60}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a kind comes from: `tool` is None for one that is at hand."""
+
+    cost: Cost
+    tool: Tool | None
+
+
+def needs(tool: Tool) -> tuple[str, ...]:
+    """The kinds of the artifacts that the tool cannot do without."""
+    return tuple(param.kind for param in tool.params if param.kind is not None and not param.optional)
+
+
+def refines(tool: Tool) -> bool:
+    """Whether the tool gives the kind that it is given, so that it changes a value rather than making one."""
+    return tool.returns.kind in needs(tool)
+
+
+def sources(at_hand: Iterable[str], tools: Iterable[Tool]) -> dict[str, Source]:
+    """For each kind that can be had from those at hand: its cheapest source."""
+    makers = [tool for tool in tools if tool.returns.kind is not None and not refines(tool) and needs(tool)]
+    found: dict[str, Source] = {}
+    queue: list[tuple[Cost, int, str, Tool | None]] = [((0, 0), -1, kind, None) for kind in at_hand]
+    heapq.heapify(queue)
+    while queue:
+        cost, _, kind, tool = heapq.heappop(queue)
+        if kind in found:
+            continue
+        found[kind] = Source(cost, tool)
+        for number, maker in enumerate(makers):
+            gives = maker.returns.kind
+            if gives is not None and kind in needs(maker) and found.keys() >= set(needs(maker)):
+                heapq.heappush(queue, (_cost(maker, found), number, gives, maker))
+    return found
+
+
+def chain(kinds_in: Iterable[str], kind_out: str, registry: Registry) -> list[str] | None:
+    """The names of the tools on the cheapest way to `kind_out` that keeps most of the meaning, in running
+    order.
+
+    An empty list where the kind is at hand, None where no tools lead there.
+    """
+    found = sources(kinds_in, registry.tools())
+    if kind_out not in found:
+        return None
+    return list(dict.fromkeys(_walk(kind_out, found)))
+
+
+def _walk(kind: str, found: Mapping[str, Source]) -> Iterator[str]:
+    tool = found[kind].tool
+    if tool is not None:
+        for need in needs(tool):
+            yield from _walk(need, found)
+        yield tool.name
+
+
+def _cost(tool: Tool, found: Mapping[str, Source]) -> Cost:
+    parts = [found[kind].cost for kind in dict.fromkeys(needs(tool))]
+    loss = _LOSS[tool.card.keeps] + sum(part[0] for part in parts)
+    return loss, _TAKES[tool.card.cost] + sum(part[1] for part in parts)

@@ -1,0 +1,265 @@
+"""A plan in the making: values by kind, steps that are shared, things that a later wish may refer back to."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..tools.contract import Tool
+from ..tools.signature import Param
+from .base import Request
+from .chains import needs, refines, sources
+from .plan import Step
+from .reading import Clause, Match, Thing
+from .references import quote
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+class CannotBuild(Exception):
+    """A tool needs something that cannot be had here; the next candidate is tried."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One wish while it is built: its words, the tool that it means, the things it names, the values it
+    gives the tool itself, and the numbers of the pictures that it is about (None: not said)."""
+
+    clause: Clause
+    match: Match | None
+    things: tuple[Thing, ...]
+    own: Mapping[str, str]
+    images: tuple[int, ...] | None
+
+    @property
+    def named(self) -> bool:
+        """Whether the wish is about things in a medium rather than about the whole of it."""
+        return any(thing.particular for thing in self.things)
+
+
+@dataclass(frozen=True)
+class _Last:
+    """What the wish before left: its things, its output and the kind of that."""
+
+    things: tuple[Thing, ...] = ()
+    ref: str = ""
+    kind: str | None = None
+
+
+Mark = tuple[int, dict[str, str], set[str], _Last]
+
+
+class _Apart(Exception):
+    """A step would have to walk two lists side by side, which a plan cannot say."""
+
+
+class Draft:
+    """Builds steps for wishes, one after the other."""
+
+    def __init__(self, request: Request, tools: Sequence[Tool]) -> None:
+        self.request, self.tools = request, tools
+        self.steps: list[Step] = []
+        self.kinds = request.kinds
+        self.at_hand = self._at_hand()
+        self._sources = sources(self.at_hand, tools)
+        self._refs: dict[str, str] = {}
+        self._lists: set[str] = set()
+        self._last = _Last()
+        self._replaced: dict[str, str] = {}
+
+    def attached(self, kind: str) -> int:
+        """How many attachments of the kind there are."""
+        return self.kinds.count(kind)
+
+    def mark(self) -> Mark:
+        """Where the draft stands, for `undo`."""
+        return len(self.steps), dict(self._refs), set(self._lists), self._last
+
+    def undo(self, mark: Mark) -> None:
+        """Take back every step since the mark."""
+        size, self._refs, self._lists, self._last = mark
+        del self.steps[size:]
+
+    def fulfil(self, wish: Wish) -> list[str]:
+        """The references that the wish's tool gives: one, or one for each picture where they must be worked
+        apart.
+
+        Raises CannotBuild.
+        """
+        wish = self._recalled(wish)
+        total = self.attached("image")
+        images = wish.images or (tuple(range(total)) if total > 1 else ())
+        mark = self.mark()
+        try:
+            whole = "$in.image[*]" if total > 1 and len(images) == total else ""
+            refs = [self._goal(wish, whole or _nth(images))]
+        except _Apart:
+            self.undo(mark)
+            refs = [self._goal(wish, _nth((number,))) for number in images]
+        tool = wish.match.tool if wish.match else None
+        self._last = _Last(wish.things, refs[-1], tool.returns.kind if tool else None)
+        return refs
+
+    def value(self, kind: str, wish: Wish, image: str = "", many: bool = False) -> str:
+        """A reference to a value of the kind: at hand, or made by the cheapest chain.  Raises CannotBuild."""
+        if many:
+            if not self.attached(kind):
+                raise CannotBuild(f"no list of {kind}")
+            return f"$in.{kind}[*]"
+        if kind in self._replaced:
+            return self._replaced[kind]
+        if kind == "image" and image:
+            return image
+        if self.attached(kind):
+            return f"$in.{kind}"
+        made = self._sources.get(kind)
+        pointed = bool(wish.things and wish.things[0].pronoun)
+        if kind in self.request.thread and (made is None or made.tool is None or pointed):
+            ref = f"$thread.{kind}"
+        elif made is None or made.tool is None:
+            raise CannotBuild(f"no {kind}")
+        else:
+            ref = self._call(made.tool, wish, image, {})
+        return self._refined(ref, kind, wish, image)
+
+    def _goal(self, wish: Wish, image: str) -> str:
+        if wish.match is None:
+            raise CannotBuild("no tool")
+        if image == "$in.image[*]":
+            self._lists.add(image)
+        tool = wish.match.tool
+        ref = self._call(tool, wish, image, wish.own, goal=True)
+        kind = tool.returns.kind
+        return ref if kind is None or refines(tool) else self._refined(ref, kind, wish, image)
+
+    def _refined(self, ref: str, kind: str, wish: Wish, image: str) -> str:
+        """The value narrowed down by what is said about the thing ("largest", "red")."""
+        for value in wish.things[0].values if wish.things else ():
+            for tool in self.tools:
+                name = _takes(tool, value)
+                if name is not None and refines(tool) and tool.returns.kind == kind:
+                    given = next(param.name for param in tool.params if param.kind == kind)
+                    ref = self._call(tool, wish, image, {name: value, given: ref})
+                    break
+        return ref
+
+    def _call(self, tool: Tool, wish: Wish, image: str, given: Mapping[str, str], goal: bool = False) -> str:
+        """A reference to the output of a call of the tool, with every argument that the wish settles."""
+        args: dict[str, Any] = {}
+        filled = False
+        for param in tool.params:
+            if param.name in given:
+                value: Any = given[param.name]
+                if not param.optional or param.default != value:
+                    args[param.name] = value
+            elif param.kind is not None:
+                if param.optional and (filled or not wish.named):
+                    continue
+                try:
+                    args[param.name] = self.value(param.kind, wish, image, param.many)
+                except CannotBuild:
+                    if not param.optional:
+                        raise
+                    continue
+                filled = filled or param.optional
+            else:
+                self._plain(param, wish, goal, args)
+        return self._step(tool, args)
+
+    def _plain(self, param: Param, wish: Wish, goal: bool, args: dict[str, Any]) -> None:
+        """A plain argument: the nouns of the things for a list of words, the wish itself for a text, a
+        number.
+        """
+        declared = param.schema.get("type")
+        if declared == "array":
+            nouns = [quote(thing.noun) for thing in wish.things if thing.noun]
+            if nouns or not param.optional:
+                args[param.name] = nouns
+            return
+        if param.optional and not (goal and self._slot(param, wish)):
+            return
+        if param.schema.get("enum"):
+            raise CannotBuild(f"{param.name} is not said")
+        if declared == "string":
+            args[param.name] = quote(self._slot(param, wish) or wish.clause.text)
+            return
+        number = _NUMBER.search(self._slot(param, wish) or wish.clause.text)
+        if declared not in ("integer", "number") or number is None:
+            raise CannotBuild(f"{param.name} is not said")
+        args[param.name] = int(float(number[0])) if declared == "integer" else float(number[0])
+
+    def _slot(self, param: Param, wish: Wish) -> str:
+        for name, start, end in wish.match.slots if wish.match else ():
+            if name == param.name:
+                return wish.clause.span(start, end)
+        return ""
+
+    def _step(self, tool: Tool, args: dict[str, Any]) -> str:
+        """The step that calls the tool so; an equal one is used again."""
+        lists = {value for value in args.values() if isinstance(value, str) and value in self._lists}
+        lists -= {args[param.name] for param in tool.params if param.many and param.name in args and param.kind}
+        if len(lists) > 1:
+            raise _Apart
+        each = lists.pop() if lists else None
+        if each is not None:
+            args = {name: "$item" if value == each else value for name, value in args.items()}
+        key = json.dumps([tool.name, args, each], sort_keys=True)
+        if key not in self._refs:
+            step = Step(id=f"s{len(self.steps) + 1}", tool=tool.name, args=args, each=each)
+            self.steps.append(step)
+            self._refs[key] = f"${step.id}"
+            if each is not None:
+                self._lists.add(f"${step.id}")
+        return self._refs[key]
+
+    def _recalled(self, wish: Wish) -> Wish:
+        """The wish with "it" and "the largest one" replaced by what the wish before named or made."""
+        self._replaced = {}
+        if not wish.things or not wish.things[0].pronoun or wish.match is None:
+            return wish
+        last, thing = self._last, wish.things[0]
+        wanted = needs(wish.match.tool)
+        if last.kind is not None and last.ref and wanted and set(wanted) == {last.kind} and not thing.values:
+            self._replaced = {last.kind: last.ref}
+            return replace(wish, things=())
+        if not last.things:
+            return wish
+        said = {_tool_of(value, self.tools) for value in thing.values}
+        kept = [value for value in last.things[0].values if _tool_of(value, self.tools) not in said]
+        recalled = replace(thing, noun=last.things[0].noun, values=(*kept, *thing.values), pronoun="")
+        return replace(wish, things=(recalled, *last.things[1:]))
+
+    def _at_hand(self) -> list[str]:
+        """The kinds that need no tool: those attached, and those of the thread that no tool makes from
+        these.
+        """
+        kinds = list(dict.fromkeys(self.kinds))
+        known = [kind for kind in dict.fromkeys(self.request.thread.values()) if kind not in kinds]
+        for kind in known:
+            others = [*kinds, *(one for one in known if one != kind)]
+            if kind not in sources(others, self.tools):
+                kinds.append(kind)
+        return kinds
+
+
+def _nth(images: tuple[int, ...]) -> str:
+    if not images:
+        return ""
+    return f"$in.image[{images[0]}]" if images[0] else "$in.image"
+
+
+def _takes(tool: Tool, value: str) -> str | None:
+    """The parameter of the tool that takes this enumerated value."""
+    for param in tool.params:
+        if param.kind is None and value in param.schema.get("enum", ()):
+            return param.name
+    return None
+
+
+def _tool_of(value: str, tools: Sequence[Tool]) -> str | None:
+    """The tool that narrows things down by this value."""
+    found = [tool.name for tool in tools if refines(tool) and _takes(tool, value) is not None]
+    return found[0] if found else None

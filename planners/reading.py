@@ -1,0 +1,247 @@
+"""Reads a request without a language model: its wishes one by one, and in each the tools meant and the
+things named.
+
+Tools are recognised by the example requests on their cards.  An example is a pattern: the words that carry
+its wish must stand in the request in this order, light words ("the", "are there") may be missing, and what
+stands where a `{slot}` is fills that slot.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from ..tools.contract import Tool
+from .lexicon import Lexicon, Words, find, lexicon, stem, stems, words
+
+_ENDS = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；\n])\s*")
+_PIECES = re.compile(r"\{(\w+)\}")
+_GAP = 2
+"""Light words that may stand between two neighbouring words of an example."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """An example of a card, compiled.  `parts` are stems, or slots written "{name}"; `anchors` are those
+    stems that must be found, with the weight that a match is worth."""
+
+    tool: Tool
+    parts: Words
+    anchors: frozenset[str]
+    weight: float
+
+
+@dataclass(frozen=True)
+class Match:
+    """A pattern found in a clause: its weight, the word positions it used up, and where its slots lie
+    (start, end).
+    """
+
+    tool: Tool
+    weight: float
+    used: frozenset[int]
+    slots: tuple[tuple[str, int, int], ...]
+
+
+class Clause:
+    """One wish of a request as words; positions count words."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.words = words(text)
+        self.stems: Words = tuple(stem(word.text) for word in self.words)
+
+    def span(self, start: int, end: int) -> str:
+        """The text from word `start` up to word `end`, as typed."""
+        return self.text[self.words[start].start : self.words[end - 1].end] if end > start else ""
+
+    @property
+    def asks(self) -> bool:
+        """Whether the clause asks for words rather than for work on a medium."""
+        lex = lexicon()
+        begins = bool(self.stems) and self.stems[0] in lex.asks
+        return begins or any(find(sign, self.stems) >= 0 for sign in lex.asking)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no word says anything ("Here is a picture.")."""
+        return all(word in lexicon().light or not word.isalnum() for word in self.stems)
+
+
+def clauses(text: str, tools: Iterable[Tool]) -> list[Clause]:
+    """The wishes of a request, in order: sentences, cut once more at joiners that something like a wish
+    follows.
+    """
+    heads = _heads(tuple(tools))
+    found: list[str] = []
+    for sentence in _ENDS.split(text):
+        start = 0
+        for joint in lexicon().joiner.finditer(sentence):
+            if joint.start() > start and _begins_wish(sentence[joint.end() :], heads):
+                found.append(sentence[start : joint.start()])
+                start = joint.end()
+        found.append(sentence[start:])
+    opened = [_opened(part).strip(" ,，") for part in found]
+    return [Clause(part) for part in opened if part]
+
+
+def matches(clause: Clause, tools: Sequence[Tool]) -> list[Match]:
+    """The tools whose examples or name are found in the clause, each with its best match, best first."""
+    best: dict[str, Match] = {}
+    for pattern in _patterns(tuple(tools)):
+        match = _match(pattern, clause)
+        if match is not None and (match.tool.name not in best or best[match.tool.name].weight < match.weight):
+            best[match.tool.name] = match
+    return sorted(best.values(), key=lambda match: -match.weight)
+
+
+@lru_cache(maxsize=16)
+def _patterns(tools: tuple[Tool, ...]) -> tuple[Pattern, ...]:
+    light = lexicon().light
+    drafts = [(tool, _parts(example)) for tool in tools for example in _examples(tool)]
+    by_tool: dict[str, set[str]] = {}
+    for tool, parts in drafts:
+        by_tool.setdefault(tool.name, set()).update(parts)
+    spread = Counter(word for each in by_tool.values() for word in each)
+    found = []
+    for tool, parts in drafts:
+        fixed = [part for part in parts if not part.startswith("{")]
+        anchors = frozenset(part for part in fixed if part not in light) or frozenset(fixed)
+        weight = sum(math.log(1 + len(tools) / spread[part]) for part in fixed if part in anchors)
+        # A pattern of light words alone ("what is {labels}") says little, and an empty one ("{question}") nothing.
+        found.append(Pattern(tool, parts, anchors, weight / 4 if anchors <= light else weight))
+    return tuple(found)
+
+
+def _examples(tool: Tool) -> tuple[str, ...]:
+    return (*tool.card.examples, tool.name.replace("_", " "))
+
+
+def _parts(example: str) -> Words:
+    pieces = _PIECES.split(example)
+    parts: list[str] = []
+    for number, piece in enumerate(pieces):
+        parts += [f"{{{piece}}}"] if number % 2 else stems(piece)
+    return tuple(parts)
+
+
+def _match(pattern: Pattern, clause: Clause) -> Match | None:
+    """Place the pattern's words one after another, each as early as it can stand."""
+    used: set[int] = set()
+    slots: list[tuple[str, int]] = []
+    place, free = 0, True
+    for part in pattern.parts:
+        if part.startswith("{"):
+            slots.append((part[1:-1], place))
+            free = True
+            continue
+        at = find((part,), clause.stems, place)
+        if at >= 0 and (free or _close(clause, place, at)):
+            used.add(at)
+            place, free = at + 1, False
+        elif part in pattern.anchors:
+            return None
+    ends = [min((at for at in used if at >= start), default=len(clause.stems)) for _, start in slots]
+    found = tuple((name, start, end) for (name, start), end in zip(slots, ends, strict=True))
+    # Of two examples that match as well, the one whose slots are filled reads the clause better.
+    filled = sum(0.01 if end > start else -0.01 for _, start, end in found)
+    return Match(pattern.tool, pattern.weight + filled, frozenset(used), found)
+
+
+def _close(clause: Clause, place: int, at: int) -> bool:
+    between = clause.stems[place:at]
+    return len(between) <= _GAP and all(word in lexicon().light for word in between)
+
+
+@lru_cache(maxsize=16)
+def _heads(tools: tuple[Tool, ...]) -> frozenset[str]:
+    """The words with which a wish may begin: those of the table, and the first word of every example."""
+    first = [parts[0] for tool in tools for example in _examples(tool) if (parts := _parts(example))]
+    return lexicon().wishes | {word for word in first if not word.startswith("{") and word not in lexicon().light}
+
+
+def _begins_wish(rest: str, heads: frozenset[str]) -> bool:
+    begin = stems(_opened(rest)[:40])[:1]
+    return bool(begin) and begin[0] in heads
+
+
+def _opened(text: str) -> str:
+    """The text without polite and idle beginnings."""
+    while (match := lexicon().opening.match(text)) and match.end() < len(text):
+        text = text[match.end() :]
+    return text
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A noun phrase: the noun as typed, the enumerated values said about it, nearest to the noun first.
+
+    `whole` says that the noun is the picture itself, `pronoun` that something named before is meant: "one" for a
+    single thing or none in particular ("it"), "many" for things ("them").
+    """
+
+    noun: str = ""
+    values: tuple[str, ...] = ()
+    whole: bool = False
+    pronoun: Literal["", "one", "many"] = ""
+
+    @property
+    def particular(self) -> bool:
+        """Whether things in a medium are meant, rather than the medium itself or whatever "it" is."""
+        return not self.whole and bool(self.noun or self.values or self.pronoun == "many")
+
+
+def things(
+    clause: Clause, start: int, end: int, values: Mapping[int, tuple[int, str]], used: Container[int]
+) -> list[Thing]:
+    """The noun phrases between two words, cut where "and" or a comma stands between two nouns.
+
+    `values` maps the position where a wording of an enumerated value starts to (its end, the value); `used` are the
+    positions of other words that are no part of a noun phrase.
+    """
+    found: list[Thing] = []
+    begin = start
+    marked = {at for first, (last, _) in values.items() for at in range(first, last)}
+    marked |= {at for at in range(start, end) if at in used}
+    for at in range(start, end):
+        if clause.stems[at] in lexicon().both and at not in marked:
+            found += _thing(clause, begin, at, values, marked)
+            begin = at + 1
+    return [*found, *_thing(clause, begin, end, values, marked)]
+
+
+def _thing(
+    clause: Clause, start: int, end: int, values: Mapping[int, tuple[int, str]], marked: Container[int]
+) -> Iterator[Thing]:
+    lex = lexicon()
+    place = start
+    while place < end and (place in marked or clause.stems[place] in lex.determiners | lex.light - _nouns(lex)):
+        place += 1
+    first = place
+    while place < end and place not in marked and clause.stems[place] not in lex.phrase_end:
+        place += 1
+    said = [(at, value) for at, (_, value) in sorted(values.items()) if start <= at < end]
+    before = [value for at, value in reversed(said) if at < first]
+    after = [value for at, value in said if at >= first]
+    ordered = tuple(sorted([*before, *after], key=lambda value: value in lex.choosing))
+    noun = clause.stems[first:place]
+    pointed = {(clause.stems[at],) for at in range(start, first)} & lex.pronouns
+    if not noun and not ordered and not pointed:
+        return
+    if not noun or noun in lex.pronouns:
+        many = noun in lex.plural or bool(pointed & lex.plural)
+        yield Thing(values=ordered, pronoun="many" if many else "one")
+        return
+    head = noun[1:] if noun[:1] in lex.ordinals else noun
+    whole = head in lex.picture and not ordered
+    yield Thing("" if whole else clause.span(first, place), ordered, whole)
+
+
+def _nouns(lex: Lexicon) -> frozenset[str]:
+    """Light words that may head a noun phrase all the same."""
+    return frozenset(word for phrase in lex.picture | lex.pronouns for word in phrase)
