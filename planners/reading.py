@@ -113,7 +113,9 @@ def _patterns(tools: tuple[Tool, ...]) -> tuple[Pattern, ...]:
         fixed = [part for part in parts if not part.startswith("{")]
         anchors = frozenset(part for part in fixed if part not in light) or frozenset(fixed)
         weight = sum(math.log(1 + len(tools) / spread[part]) for part in fixed if part in anchors)
-        # A pattern of light words alone ("what is {labels}") says little, and an empty one ("{question}") nothing.
+        if len(fixed) == 1 and anchors <= light:
+            continue  # "the {by} {labels}" tells how things are named, which is no wish
+        # A pattern of light words alone ("is there a {labels}") says little, and an empty one ("{question}") nothing.
         found.append(Pattern(tool, parts, anchors, weight / 4 if anchors <= light else weight))
     return tuple(found)
 
