@@ -10,7 +10,7 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property, update_wrapper
-from typing import Any, Generic, NotRequired, Required, overload
+from typing import Any, Generic, NotRequired, Protocol, Required, overload
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import ParamSpec, TypedDict, TypeVar
@@ -54,6 +54,11 @@ class Tool(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<tool {self.name}({', '.join(each.name for each in self.params)})>"
 
+    @property
+    def wants_context(self) -> bool:
+        """Whether the function has a ``StepContext`` parameter."""
+        return self._context_param is not None
+
     @cached_property
     def version(self) -> str:
         """Twelve hex digits over name, signature and source: changes when the behaviour may have."""
@@ -88,7 +93,8 @@ class Tool(Generic[P, R]):
         injected: dict[str, Any] = {param: models[role] for param, role in self.role_params.items()}
         if self._context_param:
             injected[self._context_param] = ctx or StepContext()
-        output: Any = self.function(**args, **injected)  # type: ignore[arg-type]
+        function: Callable[..., Any] = self.function
+        output = function(**args, **injected)
         return self._checked_later(output) if self.is_async else self._checked(output)
 
     def json_schema(self) -> dict[str, Any]:
@@ -118,7 +124,8 @@ class Tool(Generic[P, R]):
             each.name: NotRequired[check] if each.name in self._defaults else Required[check]
             for each, check in zip(self.params, self._checks.values(), strict=True)
         }
-        arguments = TypedDict(f"{self.name}_arguments", fields)  # type: ignore[operator]
+        make: Any = TypedDict  # the functional form, with fields that no type checker can know
+        arguments = make(f"{self.name}_arguments", fields)
         arguments.__pydantic_config__ = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
         return TypeAdapter(arguments).validator.validate_python
 
@@ -164,13 +171,15 @@ class Tool(Generic[P, R]):
         )
 
 
+class _Decorator(Protocol):
+    def __call__(self, function: Callable[P, R], /) -> Tool[P, R]: ...
+
+
 @overload
 def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
 @overload
-def tool(*, card: Card | None = None, name: str | None = None) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
-def tool(
-    function: Callable[P, R] | None = None, /, *, card: Card | None = None, name: str | None = None
-) -> Tool[P, R] | Callable[[Callable[P, R]], Tool[P, R]]:
+def tool(*, card: Card | None = None, name: str | None = None) -> _Decorator: ...
+def tool(function: Callable[..., Any] | None = None, /, *, card: Card | None = None, name: str | None = None) -> Any:
     """Make a typed function a tool: bare ``@tool``, or ``@tool(card=Card(...), name="other")``.
 
     Raises TypeError naming the parameter when the function cannot be one.

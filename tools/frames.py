@@ -1,5 +1,8 @@
 """Checks that what was found belongs to the picture it is applied to, and that there is something at all."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .errors import EmptyInput, WrongArgument
 from .media.boxes import Boxes
 from .media.image import Image
@@ -26,3 +29,8 @@ def some(found: Boxes | Masks, doing: str) -> None:
         raise EmptyInput(f"nothing to {doing}: no mask has a pixel", kind=found.kind)
     if len(found) == 0:
         raise EmptyInput(f"nothing to {doing}: nothing was found before", kind=found.kind)
+
+
+def union(masks: Masks) -> NDArray[np.bool_]:
+    """The pixels (H, W) that any of the masks covers."""
+    return np.asarray(masks.bitmaps.any(axis=0), np.bool_)

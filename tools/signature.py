@@ -5,7 +5,7 @@ import re
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, InstanceOf, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
@@ -146,7 +146,7 @@ def _shape(hint: Any, where: str) -> tuple[str | None, bool, bool, Any]:
             kind, many, _, check = _shape(inner[0], where)
             return kind, many, True, check | None
     if inspect.isclass(hint) and issubclass(hint, Artifact):
-        return _kind_of(hint, where), False, False, Annotated[hint, InstanceOf()]
+        return _kind_of(hint, where), False, False, InstanceOf[hint]  # type: ignore[misc]
     listed = origin in _LISTS or (origin is tuple and arguments[1:] == (...,))
     if listed and inspect.isclass(arguments[0]) and issubclass(arguments[0], Artifact):
         kind, _, _, check = _shape(arguments[0], where)

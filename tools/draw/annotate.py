@@ -7,7 +7,7 @@ from ..frames import same_frame
 from ..media.boxes import Boxes
 from ..media.image import Image
 from ..media.masks import Masks
-from .overlay import overlay
+from .overlay import draw_overlay
 
 CARD = Card(
     bad_at="crowds: many labels cover each other and the picture",
@@ -15,7 +15,7 @@ CARD = Card(
     keeps="form",
     examples=(
         "mark the {labels}", "draw boxes around the {labels}", "highlight the {labels}",
-        "annotate the {labels}", "标出{labels}", "框出{labels}",
+        "annotate the {labels}", "put a box around the {labels}", "标出{labels}", "框出{labels}",
     ),
     answer={"en": "The {labels} {is|are} marked in the picture.", "zh": "已在图中标出{labels}。"},
 )  # fmt: skip
@@ -37,4 +37,4 @@ def annotate(image: Image, boxes: Boxes | None = None, masks: Masks | None = Non
     for found in (boxes, masks):
         if found is not None:
             same_frame(image, found)
-    return Image.from_array(overlay(image.pixels, boxes, masks), image.alpha)
+    return Image.from_array(draw_overlay(image, boxes, masks).pixels, image.alpha)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ..frames import same_frame, some
+from ..frames import same_frame, some, union
 from ..media.image import Image
 from ..media.masks import Masks
 
@@ -17,5 +17,5 @@ def inside(image: Image, masks: Masks | None, changed: NDArray[np.uint8], doing:
     if masks is not None:
         same_frame(image, masks)
         some(masks, doing)
-        changed = np.where(masks.bitmaps.any(axis=0)[..., None], changed, image.pixels)
+        changed = np.where(union(masks)[..., None], changed, image.pixels)
     return Image.from_array(changed, image.alpha)

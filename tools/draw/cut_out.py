@@ -4,7 +4,7 @@ import numpy as np
 
 from ..card import Card
 from ..contract import tool
-from ..frames import same_frame, some
+from ..frames import same_frame, some, union
 from ..media.image import Image
 from ..media.masks import Masks
 
@@ -14,7 +14,7 @@ CARD = Card(
     keeps="part",
     examples=(
         "cut out the {labels}", "cut the {labels} out", "remove the background of the {labels}",
-        "extract the {labels}", "把{labels}抠出来", "抠出{labels}",
+        "extract the {labels}", "isolate the {labels}", "把{labels}抠出来", "抠出{labels}",
     ),
     answer={"en": "The {labels} {is|are} cut out.", "zh": "已抠出{labels}。"},
 )  # fmt: skip
@@ -33,15 +33,9 @@ def cut_out(image: Image, masks: Masks) -> Image:
     """
     same_frame(image, masks)
     some(masks, "cut out")
-    kept = masks.bitmaps.any(axis=0)
-    top, bottom = _extent(kept.any(axis=1))
-    left, right = _extent(kept.any(axis=0))
+    kept = union(masks)
+    rows, columns = np.nonzero(kept)
+    top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
     opaque = image.alpha if image.alpha is not None else np.uint8(255)
     alpha = np.where(kept, opaque, np.uint8(0))
     return Image.from_array(image.pixels[top:bottom, left:right], alpha[top:bottom, left:right])
-
-
-def _extent(occupied: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, int]:
-    """First index and one past the last where there is something."""
-    (indices,) = np.nonzero(occupied)
-    return int(indices[0]), int(indices[-1]) + 1

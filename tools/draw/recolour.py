@@ -17,7 +17,9 @@ CARD = Card(
     keeps="form",
     examples=(
         "make the {labels} {colour}", "paint the {labels} {colour}", "recolour the {labels} {colour}",
-        "change the colour of the {labels} to {colour}", "把{labels}变成{colour}",
+        "turn the {labels} {colour}", "change the {labels} to {colour}",
+        "change the colour of the {labels} to {colour}",
+        "把{labels}变成{colour}", "把{labels}涂成{colour}", "把{labels}改成{colour}",
     ),
     answer={"en": "The {labels} {is|are} {colour} now.", "zh": "{labels}现在是{colour}的。"},
 )  # fmt: skip
@@ -52,4 +54,4 @@ def _painted(pixels: NDArray[np.uint8], tone: NDArray[np.float64]) -> NDArray[np
     """Pixels (N, 3) of one thing in a tone (3,), shaded as they were."""
     luma = np.maximum(pixels @ _LUMA, _DARKEST)
     shade = np.clip(luma / np.median(luma), *_SHADE)
-    return np.clip(np.rint(shade[:, None] * tone), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(shade[:, None] * tone), 0, 255), np.uint8)

@@ -1,5 +1,7 @@
 """Say in words where found things are."""
 
+import numpy as np
+
 from ..card import Card
 from ..contract import tool
 from ..media.boxes import Boxes
@@ -14,7 +16,13 @@ PLACES = (
 CARD = Card(
     bad_at="places relative to other things, and depth",
     cost="instant",
-    examples=("where is the {labels}", "where are the {labels}", "in which part is the {labels}", "{labels}在哪里"),
+    examples=(
+        "where is the {labels}",
+        "where are the {labels}",
+        "in which part is the {labels}",
+        "locate the {labels}",
+        "{labels}在哪里",
+    ),
     answer={"en": "The {labels} {is|are} at the {value}.", "zh": "{labels}在{value}。"},
 )
 
@@ -29,10 +37,6 @@ def locate(boxes: Boxes) -> list[str]:
     Args:
         boxes: the things whose places are asked
     """
-    return [_place(*(float(each) for each in box), boxes.width, boxes.height) for box in boxes.xyxy]
-
-
-def _place(left: float, top: float, right: float, bottom: float, width: int, height: int) -> str:
-    column = min(2, max(0, int((left + right) / 2 * 3 / width)))
-    row = min(2, max(0, int((top + bottom) / 2 * 3 / height)))
-    return PLACES[3 * row + column]
+    middles = (boxes.xyxy[:, :2] + boxes.xyxy[:, 2:]) / 2
+    thirds = np.clip(middles * 3 // (boxes.width, boxes.height), 0, 2).astype(int)
+    return [PLACES[3 * row + column] for column, row in thirds.tolist()]
