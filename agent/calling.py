@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +15,7 @@ from ..tools.contract import Tool
 from ..tools.errors import PanmodalError, StepTimeout, UnknownRole
 from ..tools.media.artifact import Artifact
 from ..tools.media.values import dump_value, is_empty
-from ..tools.roles import StepContext, StopFlag
+from ..tools.roles import NEVER, StepContext, StopFlag
 from .journal import Status
 
 if TYPE_CHECKING:
@@ -34,16 +35,31 @@ class Keep(Protocol):
 
 @dataclass(slots=True)
 class Call:
-    """What one call needs. `item` is the element's position in an `each` step; `stop` tells long work to end."""
+    """What one call needs. `item` is the element's position in an `each` step, `from_seed` the seed that its own is
+    derived from, `stop` tells long work to end."""
 
     step: str
     tool: Tool
     args: Mapping[str, Any]
-    seed: int
+    from_seed: int
     item: int | None
     timeout: float | None
-    stop: StopFlag
-    progress: Callable[[float, str], None]
+    progress: Callable[[str, int | None, float, str], None]
+    stop: StopFlag = NEVER
+
+    @property
+    def seed(self) -> int:
+        """The call's seed, in [0, 2**32): the same for the same step and element, whatever runs beside."""
+        key = f"{self.from_seed}/{self.step}/{'' if self.item is None else self.item}"
+        return int.from_bytes(blake2b(key.encode(), digest_size=4).digest(), "big")
+
+    @property
+    def context(self) -> StepContext | None:
+        """What the tool may know about its step; None where it does not ask."""
+        if not self.tool.wants_context:
+            return None
+        progress = partial(self.progress, self.step, self.item)
+        return StepContext(seed=self.seed, item=self.item, stop=self.stop, progress=progress)
 
 
 @dataclass(slots=True)
@@ -61,12 +77,6 @@ class Outcome:
     retryable: bool = False
 
 
-def seed_of(run_seed: int, step: str, item: int | None) -> int:
-    """The seed of one call, in [0, 2**32): the same for the same run seed, step and element, whatever runs beside."""
-    digest = blake2b(f"{run_seed}/{step}/{'' if item is None else item}".encode(), digest_size=4).digest()
-    return int.from_bytes(digest, "big")
-
-
 def told(error: BaseException) -> dict[str, Any]:
     """An error as JSON; one that is not ours keeps its class's name."""
     if isinstance(error, PanmodalError):
@@ -79,7 +89,7 @@ def perform(call: Call, models: Mapping[str, Any], about: list[dict[str, Any]], 
     """Call a plain tool and bring its value into the form that the journal keeps. Errors become outcomes."""
     began = time.perf_counter()
     try:
-        value = call.tool.call(call.tool.validate(call.args), models, _context(call))
+        value = call.tool.call(call.tool.validate(call.args), models, call.context)
         outcome = settled(value, call, about, keep)
     except (Exception, SystemExit) as error:  # a tool is foreign code: whatever it raises is this step's failure
         outcome = failed(error)
@@ -150,7 +160,7 @@ class Caller:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(call.timeout):
-                value = await call.tool.call(call.tool.validate(call.args), models, _context(call))
+                value = await call.tool.call(call.tool.validate(call.args), models, call.context)
             if isinstance(value, _PLAIN):
                 outcome = settled(value, call, about, keep)
             else:  # hashing and encoding media would hold the loop up
@@ -194,10 +204,6 @@ async def written(outcome: Outcome) -> Outcome:
     except Exception as error:  # any file system may stand behind the store
         return failed(error)
     return outcome
-
-
-def _context(call: Call) -> StepContext:
-    return StepContext(seed=call.seed, item=call.item, stop=call.stop, progress=call.progress)
 
 
 def _timeout(call: Call) -> StepTimeout:

@@ -1,9 +1,8 @@
 """The journal of one run: which steps finished, and with what. It is the authority when a run goes on.
 
-An append-only SQLite file in WAL mode. A row is (seq, kind, key, JSON body): `meta` rows hold small facts about the
-run (plan, request, seed, …), `item` rows the finished elements of a step with `each`, `step` rows the settled steps.
-Nothing is ever rewritten; for equal kind and key the last row counts. Bodies hold handles and small values, never
-media bytes.
+An append-only SQLite file in WAL mode. `meta` holds small facts about the run (plan, request, seed, …), `step` the
+settled steps, `item` the finished elements of steps with `each`. Nothing is ever rewritten; of the rows of one name
+the last counts. Bodies are JSON with handles and small values, never media bytes.
 
 A commit is atomic, so a process that dies at any moment leaves a journal that reads up to its last commit. With
 `synchronous="NORMAL"` that holds for the death of the process; with "FULL" each commit also waits for the disk, and
@@ -25,8 +24,15 @@ JOURNAL_VERSION = 1
 # Small pages keep the log small (a commit writes whole pages) and cost less checksumming than SQLite's 4096.
 _PAGE_BYTES = 1024
 _BUSY_SECONDS = 10.0
-_SCHEMA = "CREATE TABLE IF NOT EXISTS journal (seq INTEGER PRIMARY KEY, kind TEXT, key TEXT, body TEXT)"
-_INSERT = "INSERT INTO journal (kind, key, body) VALUES (?, ?, ?)"
+# Times and states have columns of their own because a number in JSON text takes twice the room.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (seq INTEGER PRIMARY KEY, key TEXT, body TEXT);
+CREATE TABLE IF NOT EXISTS step (seq INTEGER PRIMARY KEY, id TEXT, status TEXT, started REAL, seconds REAL, body TEXT);
+CREATE TABLE IF NOT EXISTS item (seq INTEGER PRIMARY KEY, step TEXT, number INT, status TEXT, seconds REAL, body TEXT);
+"""
+_META = "INSERT INTO meta (key, body) VALUES (?, ?)"
+_STEP = "INSERT INTO step (id, status, started, seconds, body) VALUES (?, ?, ?, ?, ?)"
+_ITEM = "INSERT INTO item (step, number, status, seconds, body) VALUES (?, ?, ?, ?, ?)"
 
 Status = Literal["done", "empty", "failed", "not_run", "cancelled"]
 SETTLED: frozenset[str] = frozenset({"done", "empty", "failed"})
@@ -74,22 +80,6 @@ class StepRecord:
     models: list[dict[str, Any]] = field(default_factory=list)
     items: list[ItemRecord] | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, without what is empty; the elements of `each` are counted, since they have their own rows."""
-        body: dict[str, Any] = {"status": self.status}
-        if self.items is not None:
-            body["items"] = len(self.items)
-        elif self.output is not None:
-            body["output"] = self.output
-        if self.error is not None:
-            body["error"] = self.error
-        if self.started_at is not None:
-            body["seconds"] = self.seconds
-            body["started_at"] = self.started_at
-        if self.models:
-            body["models"] = self.models
-        return body
-
 
 class Journal:
     """Opens or begins the journal at `path`; raises `ResumeError` for a file of another version or no journal at all.
@@ -107,14 +97,14 @@ class Journal:
             self._db.execute(f"PRAGMA page_size={_PAGE_BYTES}")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute(f"PRAGMA synchronous={synchronous}")
-            self._db.execute(_SCHEMA)
-            self._meta = {key: json.loads(body) for key, body in self._rows("meta")}
+            self._db.executescript(_SCHEMA)
+            self._meta = {key: json.loads(body) for key, body in self._rows("SELECT key, body FROM meta ORDER BY seq")}
         except (sqlite3.DatabaseError, ValueError) as error:
             self._db.close()
             raise ResumeError(
                 f"{self.path} is not a readable journal: {error}", hint="start the request again", path=str(path)
             ) from error
-        version = self._meta.setdefault("version", JOURNAL_VERSION)
+        version = self._meta.get("version", JOURNAL_VERSION)
         if version != JOURNAL_VERSION:
             self._db.close()
             raise ResumeError(
@@ -123,7 +113,7 @@ class Journal:
                 path=str(path),
                 version=version,
             )
-        if not self._rows("meta"):
+        if not self._meta:
             self.put_meta("version", JOURNAL_VERSION)
 
     @property
@@ -134,21 +124,26 @@ class Journal:
 
     def put_meta(self, key: str, value: Any) -> None:
         """Record a JSON-ready fact about the run; durable on return."""
-        self._commit([("meta", key, _encode(value))])
+        body = _encode(value)
         with self._lock:
+            self._db.execute(_META, (key, body))
             self._meta[key] = value
 
     def append(self, records: Sequence[StepRecord | tuple[str, ItemRecord]]) -> None:
         """Record settled steps and (step id, element) pairs in one commit; durable on return."""
-        rows = []
-        for record in records:
-            if isinstance(record, StepRecord):
-                rows.append(("step", record.id, _encode(record.to_dict())))
-            else:
-                step, item = record
-                body = {"status": item.status, "output": item.output, "error": item.error, "seconds": item.seconds}
-                rows.append(("item", f"{step}[{item.index}]", _encode(body)))
-        self._commit(rows)
+        rows = [_step_row(each) if isinstance(each, StepRecord) else _item_row(*each) for each in records]
+        with self._lock:
+            if len(rows) == 1:
+                self._db.execute(*rows[0])  # a single statement commits by itself
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                for statement, values in rows:
+                    self._db.execute(statement, values)
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
 
     def append_step(self, record: StepRecord) -> None:
         """Record one settled step; durable on return."""
@@ -158,23 +153,25 @@ class Journal:
         """The settled steps by id, each with its elements where it has `each`."""
         items = self.items()
         found = {}
-        for key, text in self._rows("step"):
+        for step, status, started, seconds, text in self._rows(
+            "SELECT id, status, started, seconds, body FROM step ORDER BY seq"
+        ):
             body = json.loads(text)
-            count = body.pop("items", None)
-            record = StepRecord(key, **body)
-            if count is not None:
-                record.items = list(items.get(key, {}).values())
+            spread = body.pop("each", False)
+            record = StepRecord(step, status, seconds=seconds, started_at=started, **body)
+            if spread:
+                record.items = list(items.get(step, {}).values())
                 record.output = [item.output for item in record.items if item.status != "failed"]
-            found[key] = record
+            found[step] = record
         return found
 
     def items(self) -> dict[str, dict[int, ItemRecord]]:
         """The finished elements by step id and position, in order of position; their steps may not be settled yet."""
         found: dict[str, dict[int, ItemRecord]] = {}
-        for key, text in self._rows("item"):
-            step, _, number = key[:-1].rpartition("[")
-            index = int(number)
-            found.setdefault(step, {})[index] = ItemRecord(index, **json.loads(text))
+        for step, number, status, seconds, text in self._rows(
+            "SELECT step, number, status, seconds, body FROM item ORDER BY seq"
+        ):
+            found.setdefault(step, {})[number] = ItemRecord(number, status, seconds=seconds, **json.loads(text))
         return {step: dict(sorted(items.items())) for step, items in found.items()}
 
     def close(self) -> None:
@@ -190,20 +187,25 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _rows(self, kind: str) -> list[tuple[str, str]]:
+    def _rows(self, query: str) -> list[Any]:
         with self._lock:
-            cursor = self._db.execute("SELECT key, body FROM journal WHERE kind = ? ORDER BY seq", (kind,))
-            return cursor.fetchall()
+            return self._db.execute(query).fetchall()
 
-    def _commit(self, rows: Sequence[tuple[str, str, str]]) -> None:
-        with self._lock:
-            if len(rows) == 1:
-                self._db.execute(_INSERT, rows[0])  # a single statement commits by itself
-                return
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._db.executemany(_INSERT, rows)
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+
+def _step_row(record: StepRecord) -> tuple[str, tuple[Any, ...]]:
+    """A step's row. The elements of `each` have rows of their own, so that nothing is written twice."""
+    body: dict[str, Any] = {}
+    if record.items is not None:
+        body["each"] = True
+    elif record.output is not None:
+        body["output"] = record.output
+    if record.error is not None:
+        body["error"] = record.error
+    if record.models:
+        body["models"] = record.models
+    return _STEP, (record.id, record.status, record.started_at, record.seconds, _encode(body))
+
+
+def _item_row(step: str, item: ItemRecord) -> tuple[str, tuple[Any, ...]]:
+    body = {"output": item.output} if item.error is None else {"output": item.output, "error": item.error}
+    return _ITEM, (step, item.index, item.status, item.seconds, _encode(body))

@@ -8,13 +8,12 @@ from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
-from ..planners.references import elements, resolve
+from ..planners.references import resolve, rounds
 from ..tools.errors import BudgetExceeded, Cancelled, WrongArgument
 from ..tools.media.artifact import Artifact
 from ..tools.media.values import is_empty, load_value
-from ..tools.roles import NEVER
 from .budget import Spending
-from .calling import Call, Caller, Keep, Outcome, failed, perform, seed_of, written
+from .calling import Call, Caller, Keep, Outcome, failed, perform, written
 from .events import Emit, StepFinished, StepProgress, StepStarted
 from .journal import SETTLED, ItemRecord, Journal, Status, StepRecord
 from .lanes import Lane, Lanes
@@ -145,7 +144,7 @@ class Running:
     def _spread(self, node: Node) -> None:
         """Queue one call per element of `each`, leaving out those that the journal holds."""
         try:
-            node.elements = elements(self._resolve(node.step.each))
+            node.elements = rounds(node.step.each, self._resolve(node.step.each))
         except LookupError as error:
             self._finish(node, _WHOLE, failed(_no_value(node, error)))
             return
@@ -217,9 +216,8 @@ class Running:
             self._finish(node, number, failed(_no_value(node, error)))
             return None
         item = None if number == _WHOLE else number
-        seed = seed_of(self._around.seed if step.seed is None else step.seed, step.id, item)
-        progress = partial(self._progress, step.id, item)
-        return Call(step.id, node.tool, args, seed, item, step.timeout, NEVER, progress)
+        seed = self._around.seed if step.seed is None else step.seed
+        return Call(step.id, node.tool, args, seed, item, step.timeout, self._progress)
 
     def _resolve(self, value: Any, element: Any = None) -> Any:
         around = self._around
