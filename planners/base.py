@@ -15,7 +15,7 @@ from .violation import Violation
 if TYPE_CHECKING:
     from ..tools.media.artifact import Artifact
     from ..tools.registry import Registry
-    from ..tools.roles import LanguageModel
+    from ..tools.roles import Completion, LanguageModel, StopFlag
 
 Language = Literal["en", "zh"]
 
@@ -56,12 +56,18 @@ def _silent(event: object) -> None:
     """Where nobody listens."""
 
 
+def _unlimited(completion: Completion) -> None:
+    """Where nobody counts."""
+
+
 @dataclass(frozen=True)
 class PlannerContext:
     """A planner's surroundings: the tools at hand, the roles that the profile serves, and a model if it
     needs one.
 
-    `fits` tells whether the models of some roles fit the pool together (None: they do), `emit` takes events.
+    `fits` tells whether the models of some roles fit the pool together (None: they do), `emit` takes
+    events, `spend` is told what each call of the model read and wrote and may raise BudgetExceeded; `stop`
+    ends a call early.
     """
 
     registry: Registry
@@ -70,6 +76,8 @@ class PlannerContext:
     seed: int = 0
     emit: Callable[[Any], None] = _silent
     fits: Callable[[Sequence[str]], Violation | None] | None = None
+    spend: Callable[[Completion], None] = _unlimited
+    stop: StopFlag | None = None
 
 
 @runtime_checkable

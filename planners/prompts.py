@@ -7,10 +7,12 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from jinja2 import Environment, StrictUndefined, meta
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def render(name: str, **variables: Any) -> str:
@@ -19,6 +21,8 @@ def render(name: str, **variables: Any) -> str:
     Raises KeyError where a variable is missing or one is given that the template does not use: either means
     that template and caller have come apart.
     """
+    from jinja2 import meta  # takes longer to import than the rest of planning; word tables do without it
+
     environment = _environment()
     source = _file(f"{name}.md").read_text(encoding="utf-8")
     used = meta.find_undeclared_variables(environment.parse(source))
@@ -43,5 +47,7 @@ def _file(name: str) -> Traversable:
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, StrictUndefined
+
     # The output is text for a model, not HTML: escaping would change the user's words.
     return Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)

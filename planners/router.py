@@ -140,8 +140,8 @@ def wilson_lower(right: int, asked: int, z: float = 1.96) -> float:
 def _makes(wishes: list[Clause], registry: Registry) -> str | None:
     """The kind of artifact that the wish is for, where it is one that only tools give."""
     for clause in wishes:
-        meant = [match for match in goals(clause, registry.tools()) if match.weight > 0.05]
-        kind = meant[0].tool.returns.kind if meant else None
+        meant = goals(clause, registry.tools())[:1]
+        kind = meant[0].tool.returns.kind if meant and meant[0].weight else None
         if kind not in (None, "text"):
             return kind
     return None

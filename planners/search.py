@@ -10,6 +10,7 @@ its name, the kinds it takes and gives.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..tools.contract import Tool
@@ -19,7 +20,7 @@ from .chains import needs, sources
 from .drafting import CannotBuild, Draft, Wish
 from .lexicon import Words, find, lexicon
 from .plan import Plan
-from .reading import Clause, Match, Thing, clauses, matches, things
+from .reading import Clause, Match, clauses, matches, things
 from .retrieval import rank
 from .violation import Violation
 
@@ -27,6 +28,8 @@ _LIKELY = 0.18
 """Cosine from which a tool's card counts as what a wish means although no example fits; found on the built-
 in cards.
 """
+_NOTHING = 0.05
+"""Weight up to which a match says nothing: that of an example which is one slot."""
 
 
 class SearchPlanner:
@@ -69,11 +72,19 @@ def usable(context: PlannerContext) -> tuple[Tool, ...]:
 
 
 def goals(clause: Clause, tools: Sequence[Tool]) -> list[Match]:
-    """The tools that a wish may mean, likeliest first: those that make or tell something before mere
-    choosers.
+    """The tools that a wish may mean, likeliest first.
+
+    First those with an example that fits, choosers after those that make or tell something; then those
+    whose card is close in words.  Last, for a question, tools that take any question at all; their weight
+    is 0.
     """
-    found = matches(clause, tools)
-    return sorted(found, key=lambda match: (_chooses(match.tool), match.weight <= 0.05, -match.weight))
+    found = sorted(matches(clause, tools), key=lambda match: (_chooses(match.tool), -match.weight))
+    telling = [match for match in found if match.weight > _NOTHING]
+    known = {match.tool.name for match in telling}
+    near = [(score, tool) for score, tool in rank(clause.text, tools) if score >= _LIKELY and not _chooses(tool)]
+    close = [Match(tool, score, frozenset(), ()) for score, tool in near if tool.name not in known]
+    loose = [replace(match, weight=0.0) for match in found if match.weight <= _NOTHING and clause.asks]
+    return [*telling, *close, *loose]
 
 
 def _chooses(tool: Tool) -> bool:
@@ -83,13 +94,7 @@ def _chooses(tool: Tool) -> bool:
 
 def _fulfil(clause: Clause, draft: Draft, tools: Sequence[Tool], want: str | None) -> list[str]:
     """The references that answer one wish."""
-    candidates = goals(clause, tools)
-    telling = [match for match in candidates if match.weight > 0.05]
-    loose = [match for match in candidates if match.weight <= 0.05 and clause.asks]
-    known = {match.tool.name for match in telling}
-    near = [tool for score, tool in rank(clause.text, tools) if score >= _LIKELY and not _chooses(tool)]
-    close = [Match(tool, 0.0, frozenset(), ()) for tool in near if tool.name not in known]
-    for match in [*telling, *close, *loose]:
+    for match in goals(clause, tools):
         if want is not None and match.tool.returns.kind != want:
             continue
         try:
@@ -211,6 +216,3 @@ def _nothing_fits(text: str, draft: Draft, tools: Sequence[Tool]) -> PlanError:
     hint = f"what can be done: {', '.join(able)}" if able else "attach what the request is about"
     violation = Violation("", "nothing-fits", told, hint)
     return PlanError(told, hint=hint, violations=[violation.to_dict()])
-
-
-__all__ = ["SearchPlanner", "Thing", "choices", "goals", "usable"]
