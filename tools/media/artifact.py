@@ -55,7 +55,7 @@ class Artifact(BaseModel):
         """
         facts = dict(handle)
         kind = facts.pop("kind", None)
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise NotDecodable(f"no kind {kind!r} of artifact", hint=f"known kinds: {', '.join(sorted(KINDS))}")
         try:
             found = KINDS[kind].model_validate(facts)
@@ -66,10 +66,10 @@ class Artifact(BaseModel):
 
     def encode(self) -> tuple[bytes, str]:
         """The artifact as bytes and their mime type: a file's own bytes as they came, or the kind's encoding."""
-        if self._content is None and self._payload is None:
-            return self._fetched(), self.mime
         if self._content is not None:
             return self._content, self.mime
+        if self._fetch is not None or self._payload is None:
+            return self._fetched(), self.mime
         return self._encode(self._payload), self.mime
 
     def decode(self, content: bytes) -> Any:

@@ -33,6 +33,14 @@ def opened(content: bytes, name: str) -> Iterator[Any]:
         raise NotDecodable(f"{name} is not a whole recording or video: {reason}", name=name) from error
 
 
+def track(streams: Any, name: str, what: str) -> Any:
+    """The first track that this machine has a decoder for. Raises NotDecodable."""
+    for stream in streams:
+        if stream.codec_context is not None:
+            return stream
+    raise NotDecodable(f"{name} has no {what} that can be decoded", name=name)
+
+
 def mime_of(container: Any, medium: str) -> str:
     """The mime type of a container that carries ``medium`` (audio or video)."""
     name: str = container.format.name.split(",")[0]
@@ -44,9 +52,7 @@ def audio_samples(content: bytes, name: str, limits: Limits) -> tuple[NDArray[np
     import av
 
     with opened(content, name) as container:
-        if not container.streams.audio:
-            raise NotDecodable(f"{name} has no sound", name=name)
-        stream = container.streams.audio[0]
+        stream = track(container.streams.audio, name, "sound")
         rate, channels = stream.rate, stream.channels
         resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
         parts: list[NDArray[np.float32]] = []

@@ -113,11 +113,15 @@ def _from_ply(content: bytes, name: str, limits: Limits) -> _Cloud:
     import trimesh
 
     header = content[: content.find(b"end_header") + 1]
-    declared = [int(count) for count in re.findall(rb"element\s+\w+\s+(\d+)", header)]
-    limits.check_bytes(sum(declared) * _POINT_BYTES, name)
-    if sum(declared) > len(content):  # every element takes a byte or more in either form of PLY
-        raise NotDecodable(f"{name} is incomplete: its header tells of {sum(declared)} elements", name=name)
+    declared = {name: int(count) for name, count in re.findall(rb"element\s+(\w+)\s+(\d+)", header)}
+    elements = sum(declared.values())
+    limits.check_bytes(elements * _POINT_BYTES, name)
+    # Every element takes a byte or more in either form of PLY.
+    if b"vertex" not in declared or elements > len(content):
+        raise NotDecodable(f"{name} is incomplete: its header tells of {elements} elements", name=name)
     shape = trimesh.load(io.BytesIO(content), file_type="ply", process=False)
+    if len(shape.vertices) != declared[b"vertex"]:
+        raise NotDecodable(f"{name} is incomplete: {len(shape.vertices)} of {declared[b'vertex']} points", name=name)
     colours = getattr(shape, "colors", None)
     return _cloud(shape.vertices, None if colours is None or not len(colours) else np.asarray(colours)[:, :3])
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import NotDecodable, WrongArgument
 from .artifact import Artifact
-from .containers import mime_of, opened
+from .containers import mime_of, opened, track
 from .image import Image
 from .limits import Limits
 from .source import read_source
@@ -35,9 +35,7 @@ class Video(Artifact):
         limits = limits or Limits()
         name, content = read_source(source, limits, name)
         with opened(content, name) as container:
-            if not container.streams.video:
-                raise NotDecodable(f"{name} has no picture track", name=name)
-            stream = container.streams.video[0]
+            stream = track(container.streams.video, name, "pictures")
             limits.check_pixels(stream.codec_context.width, stream.codec_context.height, name)
             seconds = _seconds(container, stream)
             limits.check_seconds(seconds, name)
@@ -48,7 +46,7 @@ class Video(Artifact):
                 "has_audio": bool(container.streams.audio),
             }
         with opened(content, name) as container:
-            first = next(iter(_shown(container, [0.0])), None)
+            first = next(iter(_shown(container, [0.0], name)), None)
             if first is None:
                 raise NotDecodable(f"{name} has no frame that can be decoded", name=name)
             picture = _picture(first)
@@ -69,7 +67,7 @@ class Video(Artifact):
         limits.check_bytes(len(times) * self.width * self.height * 3, self._name)
         wanted = sorted(set(times))
         with opened(self._loaded(), self._name) as container:
-            found = dict(zip(wanted, map(_picture, _shown(container, wanted)), strict=False))
+            found = dict(zip(wanted, map(_picture, _shown(container, wanted, self._name)), strict=False))
         if len(found) < len(wanted):
             raise NotDecodable(f"{self._name} breaks off before {wanted[len(found)]:g} s", name=self._name)
         return [found[time] for time in times]
@@ -88,9 +86,9 @@ def _seconds(container: Any, stream: Any) -> float:
     return float((max(ends) - (stream.start_time or 0)) * stream.time_base) if ends else 0.0
 
 
-def _shown(container: Any, times: list[float]) -> Iterator[Any]:
+def _shown(container: Any, times: list[float], name: str) -> Iterator[Any]:
     """The frame shown at each of the ascending times: the last that began by then, or the first of all."""
-    stream = container.streams.video[0]
+    stream = track(container.streams.video, name, "pictures")
     stream.thread_type = "AUTO"
     start = float((stream.start_time or 0) * stream.time_base)
     decoded = container.decode(stream)
