@@ -1,0 +1,152 @@
+"""The working half of the ultralytics loader: a detector in memory."""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ..media.boxes import Boxes
+from ..media.image import Image
+from .base import ModelSpec, versions
+from .checkpoints import broken, cache_folder
+from .torch_parts import cannot_serve, computing, device_of, dtype_of, free, load_state, nbytes_of, put_state
+
+_SIDE = 640  # pixels, what ultralytics assumes of a model that says nothing
+_MOST = 300  # boxes a picture, ultralytics' own default
+
+
+class UltralyticsBackbone:
+    """One detector of ultralytics; serves the role ``detector``."""
+
+    def __init__(self, spec: ModelSpec, path: Path, digest: str) -> None:
+        """Load ``path``; raises ``CheckpointBroken`` when it holds no detector."""
+        dtype_of(spec, "float32", "float16")
+        device_of(spec)
+        yolo_class = _tamed(cache_folder(spec))
+        self._spec = spec
+        self._yolo, self._settings = (_from_folder if path.is_dir() else _from_file)(yolo_class, spec, path)
+        self.digest = digest
+        self.libraries = versions("ultralytics", "torch")
+        self.nbytes = nbytes_of(self._yolo.model)
+
+    def adapter(self, role: str) -> "UltralyticsDetector":
+        """The detector."""
+        if role != "detector":
+            raise cannot_serve(self._spec, role, "the detector")
+        return UltralyticsDetector(self._spec, self._yolo, self._settings)
+
+    def close(self) -> None:
+        """Drop the weights."""
+        self._yolo = None
+        free(device_of(self._spec))
+
+
+class UltralyticsDetector:
+    """A closed-vocabulary detector; pictures of any size are letterboxed to the model's square."""
+
+    def __init__(self, spec: ModelSpec, yolo: Any, settings: Mapping[str, Any]) -> None:
+        self._spec = spec
+        self._yolo = yolo
+        self._settings = settings
+        self._names: tuple[str, ...] = tuple(str(name) for _, name in sorted(yolo.model.names.items()))
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The classes that the checkpoint was trained for, in its own order."""
+        return self._names
+
+    def detect(self, images: Sequence[Image], labels: Sequence[Sequence[str]]) -> list[Boxes]:
+        """Boxes in pixels of each picture; ``labels`` keeps only those classes, an empty list keeps all.
+
+        Suppression works within a class, so leaving classes out afterwards changes nothing else.
+        """
+        if not images:
+            return []
+        # Each picture is letterboxed to the full square (rect=False): its boxes do not depend on its neighbours.
+        with computing(self._spec):
+            results = self._yolo.predict(
+                [np.ascontiguousarray(each.pixels[..., ::-1]) for each in images],  # it reads arrays as BGR
+                imgsz=self._settings["imgsz"],
+                conf=self._settings["conf"],
+                iou=self._settings["iou"],
+                max_det=self._settings["max_det"],
+                device=self._spec.device,
+                half=self._spec.dtype == "float16",
+                rect=False,
+                save=False,
+                verbose=False,
+            )
+        return [
+            self._boxes(result, image, wanted) for result, image, wanted in zip(results, images, labels, strict=True)
+        ]
+
+    def _boxes(self, result: Any, image: Image, wanted: Sequence[str]) -> Boxes:
+        found = result.boxes.data.float().cpu().numpy()  # (N, 6): xyxy in pixels, score, class
+        names = [self._names[int(number)] for number in found[:, 5]]
+        kept = [index for index, name in enumerate(names) if not wanted or name in wanted]
+        return Boxes.of(found[kept, :4], [names[index] for index in kept], np.clip(found[kept, 4], 0, 1), image)
+
+
+def _tamed(cache: Path) -> Any:
+    """ultralytics' YOLO class, imported so that it keeps to itself.
+
+    Left alone it writes settings into the user's home, prints to stdout, phones home, installs packages and loads
+    pickles. The environment must say otherwise before its first import; what the user has set stands.
+    """
+    settings = cache / "ultralytics"
+    settings.mkdir(parents=True, exist_ok=True)
+    for name, value in {
+        "YOLO_CONFIG_DIR": str(settings),
+        "MPLCONFIGDIR": str(settings),
+        "YOLO_OFFLINE": "true",
+        "YOLO_AUTOINSTALL": "false",
+        "YOLO_VERBOSE": "false",
+        "ULTRALYTICS_SAFE_LOAD": "true",
+    }.items():
+        os.environ.setdefault(name, value)
+    from ultralytics import YOLO
+    from ultralytics.utils import LOGGER, SETTINGS
+
+    if SETTINGS.get("sync"):
+        SETTINGS.update({"sync": False})
+    for handler in LOGGER.handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
+            handler.setStream(sys.stderr)
+    return YOLO
+
+
+def _from_folder(yolo_class: Any, spec: ModelSpec, folder: Path) -> tuple[Any, dict[str, Any]]:
+    import yaml
+
+    try:
+        described = yaml.safe_load((folder / "model.yaml").read_text(encoding="utf-8"))
+        names = {index: str(name) for index, name in enumerate(described["names"])}
+        yolo = yolo_class(str(folder / "model.yaml"), task="detect")
+    except Exception as error:  # a wrong description makes the library raise nearly anything
+        raise broken(spec, f"model.yaml describes no detector: {type(error).__name__}: {error}") from error
+    if len(names) != described.get("nc"):
+        raise broken(spec, f"model.yaml has {len(names)} names for nc = {described.get('nc')}")
+    put_state(spec, yolo.model, load_state(spec, folder / "model.safetensors"))
+    yolo.model.names = names
+    return yolo, _settings(spec, described)
+
+
+def _from_file(yolo_class: Any, spec: ModelSpec, path: Path) -> tuple[Any, dict[str, Any]]:
+    try:
+        yolo = yolo_class(str(path), task="detect")
+    except Exception as error:  # what damaged or foreign files make the library raise
+        raise broken(spec, str(error).splitlines()[0], "give a detector that ultralytics saved") from error
+    if not isinstance(yolo.model, nn.Module) or yolo.task != "detect":
+        raise broken(spec, f"it is made for the task {yolo.task!r}", "give a detector")
+    return yolo, _settings(spec, yolo.overrides)
+
+
+def _settings(spec: ModelSpec, described: Mapping[str, Any]) -> dict[str, Any]:
+    """How to predict: the profile's options, else what the checkpoint says, else ultralytics' defaults."""
+    usual = {"imgsz": _SIDE, "conf": 0.25, "iou": 0.7, "max_det": _MOST}
+    return {name: spec.options.get(name, described.get(name) or value) for name, value in usual.items()}
