@@ -75,6 +75,20 @@ class LineageNode:
         """The artifact's kind, or ``missing``."""
         return self.handle["kind"] if self.handle else "missing"
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: the nodes by id, each with its handle, record and parents' ids; ``top`` is this one."""
+        nodes: dict[str, Any] = {}
+        waiting = [self]
+        while waiting:
+            node = waiting.pop()
+            if node.id in nodes:
+                continue
+            record = node.record.model_dump(mode="json") if node.record else None
+            parents = [parent.id for parent in node.parents]
+            nodes[node.id] = {"handle": node.handle, "record": record, "parents": parents}
+            waiting.extend(node.parents)
+        return {"top": self.id, "nodes": nodes}
+
 
 Look = Callable[[str], tuple[dict[str, Any] | None, Provenance | None]]
 

@@ -44,19 +44,30 @@ def _root(
     """One request with any media in, one answer with any media out."""
 
 
-for _command in (ask.run, ask.plan, ask.chat, ask.resume, ask.replay):
-    app.command()(_command)
-for _command in (look.lineage, look.tools, look.models, look.doctor):
-    app.command()(_command)
-for _command in (keep.list_runs, keep.show, keep.rm):
-    runs.command(name=_command.__name__.removesuffix("_runs"))(_command)
-app.add_typer(runs, name="runs")
+app.command()(ask.run)
+app.command()(ask.plan)
+app.command()(ask.chat)
+app.command()(ask.resume)
+app.command()(ask.replay)
+app.command()(look.lineage)
+app.command()(look.tools)
+app.command()(look.models)
+app.command()(look.doctor)
 app.command()(keep.gc)
-for _name, _command in (("steps", measure.bench_steps), ("dag", measure.bench_dag), ("import", measure.bench_import)):
-    bench.command(name=_name)(_command)
-app.add_typer(bench, name="bench")
 app.command()(measure.train)
-world.command(name="scenes")(measure.scenes)
+
+runs.command(name="list")(keep.list_runs)
+runs.command()(keep.show)
+runs.command()(keep.rm)
+app.add_typer(runs, name="runs")
+
+bench.command(name="steps")(measure.bench_steps)
+bench.command(name="dag")(measure.bench_dag)
+bench.command(name="import")(measure.bench_import)
+app.add_typer(bench, name="bench")
+
+world.command()(measure.scenes)
 app.add_typer(world, name="world")
+
 evaluate.command(name="spine")(measure.eval_spine)
 app.add_typer(evaluate, name="eval")

@@ -51,6 +51,16 @@ class Want(StrEnum):
     video = "video"
 
 
+class Form(StrEnum):
+    """How a plan is printed."""
+
+    terminal = "terminal"
+    yaml = "yaml"
+    json = "json"
+    mermaid = "mermaid"
+    script = "script"
+
+
 TextArgument = Annotated[str, typer.Argument(help="The request, in English or Chinese.", show_default=False)]
 ImageOption = Annotated[list[Path] | None, typer.Option("--image", "-i", help="Picture to attach (repeatable).")]
 FileOption = Annotated[
@@ -159,9 +169,7 @@ def plan(
     overrides: SetOption = None,
     tools: ToolsOption = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the plan here, as YAML.")] = None,
-    form: Annotated[
-        str, typer.Option("--as", help="How to print it: terminal, yaml, json, mermaid or script.")
-    ] = "terminal",
+    form: Annotated[Form, typer.Option("--as", help="How to print it.")] = Form.terminal,
     seed: SeedOption = 0,
 ) -> None:
     """Show the plan of a request without running it.
@@ -169,8 +177,6 @@ def plan(
     Example: panmodal plan "Cut out the largest circle" -i scene.png --out plan.yaml
     """
     with errors_as_exit_codes():
-        from ...planners.render import render
-
         with _agent(profile, overrides, tools) as agent:
             made = agent.plan(
                 text,
@@ -180,7 +186,7 @@ def plan(
                 via=via.value,
                 seed=seed,
             )
-        typer.echo(render(made, form))
+        typer.echo(_rendered(made, form.value))
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(made.to_yaml(), encoding="utf-8")
@@ -306,9 +312,24 @@ def _listener(progress: Progress, events: bool) -> Any:
 def _read_plan(path: Path | None) -> Plan | None:
     if path is None:
         return None
-    from ...planners.plan import read_plan
+    from ...planners.plan import Plan
 
-    return read_plan(path)
+    return Plan.from_yaml(path)
+
+
+def _rendered(made: Plan, form: str) -> str:
+    from ...planners import render
+
+    match form:
+        case "yaml":
+            return made.to_yaml().rstrip()
+        case "json":
+            return made.to_json(compact=False)
+        case "mermaid":
+            return render.to_mermaid(made)
+        case "script":
+            return render.to_script(made)
+    return render.to_terminal(made)
 
 
 def _ask_approval(made: Plan) -> bool:

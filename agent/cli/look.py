@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ...tools.contract import Tool
 from .output import (
     ANSWERED,
     PARTIAL,
@@ -36,7 +37,7 @@ def lineage(
         store = ArtifactStore(Home().store)
         tree = store.lineage(store.find(artifact))
         if as_json:
-            print_json({"version": "panmodal.lineage/1", **tree.model_dump(mode="json")})
+            print_json({"version": "panmodal.lineage/1", "lineage": tree.to_dict()})
         else:
             typer.echo(render_lineage(tree))
 
@@ -68,8 +69,15 @@ def tools(
 
             typer.echo(yaml.safe_dump(chosen[0].describe(), allow_unicode=True, sort_keys=False).rstrip())
         else:
-            rows = [(tool.name, tool.signature, ", ".join(tool.roles) or "–", tool.doc) for tool in chosen]
+            rows = [(tool.name, tool_line(tool), ", ".join(tool.roles) or "–", tool.doc) for tool in chosen]
             print_table(("tool", "takes → gives", "roles", "what it does"), rows)
+
+
+def tool_line(tool: Tool) -> str:
+    """Return what a tool takes and gives on one line: ``image, labels? → boxes``."""
+    takes = ", ".join(each.name + ("?" if each.optional else "") for each in tool.params)
+    gives = tool.returns.kind or getattr(tool.returns.python, "__name__", str(tool.returns.python))
+    return f"{takes} → {gives}{' (list)' if tool.returns.many else ''}"
 
 
 def models(profile: ProfileOption = None, overrides: SetOption = None, as_json: JsonOption = False) -> None:

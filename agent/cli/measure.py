@@ -15,6 +15,7 @@ from .output import (
     ProfileOption,
     SeedOption,
     SetOption,
+    counting,
     errors_as_exit_codes,
     print_json,
 )
