@@ -24,8 +24,7 @@ def _ramp(side: int, first: Float, second: Float, turn: float) -> Float:
     x = np.linspace(-1, 1, side, dtype=np.float32)[None, :] * np.float32(np.cos(turn))
     y = np.linspace(-1, 1, side, dtype=np.float32)[:, None] * np.float32(np.sin(turn))
     share = (x + y) / np.float32(abs(np.cos(turn)) + abs(np.sin(turn))) / 2 + 0.5
-    ramp: Float = first + share[..., None] * (second - first)
-    return ramp
+    return (first + share[..., None] * (second - first)).astype(np.float32)
 
 
 def _octaves(rng: np.random.Generator, side: int, grids: tuple[int, ...]) -> Float:
@@ -34,7 +33,8 @@ def _octaves(rng: np.random.Generator, side: int, grids: tuple[int, ...]) -> Flo
     for k, grid in enumerate(grids):
         coarse = rng.normal(0, 1, (grid, grid)).astype(np.float32)
         total += cv2.resize(coarse, (side, side), interpolation=cv2.INTER_LINEAR) * np.float32(0.55**k)
-    return total / 2
+    total /= 2
+    return total
 
 
 @cache
@@ -51,7 +51,8 @@ def _with_grain(picture: Float, rng: np.random.Generator, strength: float) -> Fl
 
 def _plain(rng: np.random.Generator, side: int) -> Float:
     low, high, saturation = (20, 250, 0.15) if rng.random() < 0.4 else (70, 240, 0.45)
-    picture: Float = np.broadcast_to(_tone(rng, low, high, saturation), (side, side, 3)).astype(np.float32)
+    picture = np.empty((side, side, 3), np.float32)
+    picture[:] = _tone(rng, low, high, saturation)
     return picture
 
 

@@ -25,7 +25,7 @@ _SHIFT = 4  # fractional bits of polygon corners
 
 
 class Sprite(NamedTuple):
-    """One painted thing: ``rgb`` (h, w, 3) uint8 and ``alpha`` (h, w) float32 0-1, the covered share of a pixel."""
+    """One painted thing: ``rgb`` (h, w, 3) uint8; ``alpha`` (h, w) float32 0-1, a pixel's covered share."""
 
     rgb: Picture
     alpha: NDArray[np.float32]
@@ -88,9 +88,7 @@ def _fixed(points: NDArray[np.float64]) -> NDArray[np.int32]:
     return np.round(points * (1 << _SHIFT)).astype(np.int32)
 
 
-def paint(
-    parts: list[Part], size: float, shades: dict[Shade, Rgb], texture: str, rng: np.random.Generator
-) -> Sprite:
+def paint(parts: list[Part], size: float, shades: dict[Shade, Rgb], texture: str, rng: np.random.Generator) -> Sprite:
     """Paint parts (longer side 1, see ``shapes.parts_of``) as a sprite whose longer side is ``size`` pixels.
 
     Drawn three times larger inside the thing's own box and reduced by area, which is both exact and fast.

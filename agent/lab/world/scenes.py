@@ -166,7 +166,7 @@ class _Painter:
     def _spot(
         self, shape: tuple[int, ...], colour: str, value: draw.Rgb, solid: NDArray[np.bool_]
     ) -> tuple[int, int] | None:
-        """A random upper left corner (x, y), or None if the thing would hide too much or not be seen there."""
+        """A random upper left corner (x, y), or None if the thing hides too much or is not seen there."""
         h, w = shape
         x, y = (int(self.rng.integers(0, self.config.side - extent + 1)) for extent in (w, h))
         under = self.instances[y : y + h, x : x + w]

@@ -1,7 +1,7 @@
 """The sixteen things of the world as polygons, so that their outline, and with it the truth, is exact.
 
-Coordinates are unit coordinates: x to the right, y down, the thing roughly inside [-1, 1]. Every thing is a list
-of :class:`Part` in painting order. Nothing here knows pixels or colours; ``draw`` gives each shade its colour.
+Coordinates are unit coordinates: x to the right, y down, the thing roughly inside [-1, 1]. Every thing is a
+list of :class:`Part` in painting order. Nothing here knows pixels or colours; ``draw`` does.
 """
 
 from __future__ import annotations
@@ -30,9 +30,7 @@ def _points(*xy: tuple[float, float]) -> Polygon:
     return np.array(xy, dtype=np.float64)
 
 
-def _arc(
-    cx: float, cy: float, rx: float, ry: float, start: float = 0.0, stop: float = 360.0, n: int = 40
-) -> Polygon:
+def _arc(cx: float, cy: float, rx: float, ry: float, start: float = 0.0, stop: float = 360.0, n: int = 40) -> Polygon:
     turn = np.radians(np.linspace(start, stop, n))
     return np.stack([cx + rx * np.cos(turn), cy + ry * np.sin(turn)], axis=1)
 
@@ -132,9 +130,7 @@ def _cup(rng: np.random.Generator) -> list[Part]:
     return [
         Part(_arc(0.6, -0.02, 0.4, 0.42), "main"),
         Part(_arc(0.6, -0.02, 0.21, 0.23), "hole"),
-        Part(
-            _points((-0.85, -0.7), (0.65, -0.7), (0.5, 0.62), (0.32, 0.8), (-0.52, 0.8), (-0.7, 0.62)), "main"
-        ),
+        Part(_points((-0.85, -0.7), (0.65, -0.7), (0.5, 0.62), (0.32, 0.8), (-0.52, 0.8), (-0.7, 0.62)), "main"),
         Part(_arc(-0.1, -0.7, 0.75, 0.17), "main"),
         Part(_arc(-0.1, -0.7, 0.64, 0.115), "detail"),
     ]
@@ -174,13 +170,15 @@ def _car(rng: np.random.Generator) -> list[Part]:
     return parts
 
 
-# Strokes of the letters of WORDS on a grid 2 wide and 4 high: a font of our own, so that the same seed gives the
-# same pixels whatever the drawing library's fonts are.
+# Strokes of the letters of WORDS on a grid 2 wide and 4 high: a font of our own, so that the same seed gives
+# the same pixels whatever the drawing library's fonts are.
 _STROKES: dict[str, str] = {
-    "A": "04 10 24|0.6,2.6 1.4,2.6", "B": "04 00 10 21 12 02|12 23 14 04", "C": "20 00 04 24", "E": "20 00 04 24|02 12",
-    "F": "20 00 04|02 12", "G": "20 00 04 24 22 12", "H": "00 04|20 24|02 22", "I": "10 14", "L": "00 04 24",
-    "N": "04 00 24 20", "O": "00 20 24 04 00", "P": "04 00 20 22 02", "S": "20 00 02 22 24 04", "T": "00 20|10 14",
-    "U": "00 04 24 20", "X": "00 24|20 04", "Z": "00 20 04 24",
+    "A": "04 10 24|0.6,2.6 1.4,2.6", "B": "04 00 10 21 12 02|12 23 14 04", "C": "20 00 04 24",
+    "E": "20 00 04 24|02 12", "F": "20 00 04|02 12", "G": "20 00 04 24 22 12",
+    "H": "00 04|20 24|02 22", "I": "10 14", "L": "00 04 24",
+    "N": "04 00 24 20", "O": "00 20 24 04 00", "P": "04 00 20 22 02",
+    "S": "20 00 02 22 24 04", "T": "00 20|10 14", "U": "00 04 24 20",
+    "X": "00 24|20 04", "Z": "00 20 04 24",
 }  # fmt: skip
 
 
@@ -220,22 +218,20 @@ def _sign(rng: np.random.Generator, word: str) -> list[Part]:
 
 
 _BUILDERS: dict[str, Callable[[np.random.Generator], list[Part]]] = {
-    "circle": _circle, "square": _square, "triangle": _triangle, "star": _star, "heart": _heart, "cross": _cross,
-    "moon": _moon, "ring": _ring, "house": _house, "car": _car, "tree": _tree, "fish": _fish, "cup": _cup,
-    "flower": _flower, "boat": _boat,
+    "circle": _circle, "square": _square, "triangle": _triangle, "star": _star, "heart": _heart,
+    "cross": _cross, "moon": _moon, "ring": _ring, "house": _house, "car": _car,
+    "tree": _tree, "fish": _fish, "cup": _cup, "flower": _flower, "boat": _boat,
 }  # fmt: skip
 
 MAX_ANGLE: dict[str, float] = {
-    "circle": 180.0, "ring": 180.0, "square": 25.0, "triangle": 30.0, "star": 36.0, "heart": 25.0, "cross": 20.0,
-    "moon": 40.0, "house": 8.0, "car": 12.0, "tree": 10.0, "fish": 25.0, "cup": 12.0, "flower": 60.0, "boat": 12.0,
-    "sign": 8.0,
+    "circle": 180.0, "ring": 180.0, "square": 25.0, "triangle": 30.0, "star": 36.0, "heart": 25.0,
+    "cross": 20.0, "moon": 40.0, "house": 8.0, "car": 12.0, "tree": 10.0, "fish": 25.0,
+    "cup": 12.0, "flower": 60.0, "boat": 12.0, "sign": 8.0,
 }  # fmt: skip
 """How far a thing may be turned, in degrees either way, and still be told for what it is."""
 
 
-def parts_of(
-    label: str, rng: np.random.Generator, *, angle: float, mirror: bool, word: str | None
-) -> list[Part]:
+def parts_of(label: str, rng: np.random.Generator, *, angle: float, mirror: bool, word: str | None) -> list[Part]:
     """The parts of one thing, mirrored and turned by ``angle`` degrees, the longer side of its box being 1.
 
     The box's upper left corner lies at the origin. ``word`` is needed for a sign and left unread else.

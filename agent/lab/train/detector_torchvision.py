@@ -1,0 +1,143 @@
+"""The permissive choice of detector: a small FCOS of torchvision (BSD-3-Clause), on the pictures the YOLO learns from.
+
+FCOS (Tian et al. 2019) needs no anchors; the backbone here is four strided stages and a feature pyramid of three
+levels, about 0.9 M parameters. Exported as model.safetensors and config.json.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import FCOS
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.ops import FeaturePyramidNetwork, box_iou
+
+from ..world.scenes import CLASSES
+from .schedule import learning_rate
+from .weights import load_full, save_half
+
+FCOS_DIMS: dict[str, Any] = {"side": 192, "widths": [24, 48, 96, 128], "pyramid": 64}
+BATCH = 8
+PEAK_RATE = 1e-3
+
+Log = Callable[[str], None]
+Target = dict[str, Tensor]
+
+
+class Backbone(nn.Module):
+    """Strides 2, 4, 8, 16, 32, of which the last three become a pyramid of equal width."""
+
+    def __init__(self, widths: list[int], pyramid: int) -> None:
+        super().__init__()
+        first, *rest = widths
+        self.stem = _stage(3, first, first)
+        self.stages = nn.ModuleList(_stage(a, b, b) for a, b in zip(widths, [*rest, rest[-1]], strict=True))
+        self.pyramid = FeaturePyramidNetwork([*widths[2:], widths[-1]], pyramid)
+        self.out_channels = pyramid
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Pictures N x 3 x H x W to three maps N x pyramid x H/8, H/16, H/32."""
+        x = self.stem(x)
+        maps: OrderedDict[str, Tensor] = OrderedDict()
+        for k, stage in enumerate(self.stages):
+            x = stage(x)
+            if k >= 1:
+                maps[str(k)] = x
+        found: dict[str, Tensor] = self.pyramid(maps)
+        return found
+
+
+def _stage(before: int, width: int, after: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.SiLU(),
+        nn.Conv2d(width, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after), nn.SiLU(),
+    )  # fmt: skip
+
+
+def build_fcos(dims: dict[str, Any]) -> FCOS:
+    """An FCOS of these dimensions with fresh weights, for the classes of the world."""
+    anchors = AnchorGenerator(sizes=((8,), (16,), (32,)), aspect_ratios=((1.0,),) * 3)
+    backbone = Backbone(list(dims["widths"]), int(dims["pyramid"]))
+    side = int(dims["side"])
+    return FCOS(
+        backbone, len(CLASSES), min_size=side, max_size=side, anchor_generator=anchors,
+        score_thresh=0.3, nms_thresh=0.5, detections_per_img=50,
+    )  # fmt: skip
+
+
+def _read(folder: Path, split: str) -> list[tuple[Path, Path]]:
+    pictures = sorted((folder / "images" / split).glob("*.png"))
+    return [(path, folder / "labels" / split / f"{path.stem}.txt") for path in pictures]
+
+
+def _example(picture: Path, labels: Path) -> tuple[Tensor, Target]:
+    """One picture (3 x s x s, 0-1) and its boxes (N x 4 pixels) and classes."""
+    rgb = cv2.cvtColor(cv2.imread(str(picture)), cv2.COLOR_BGR2RGB)
+    side = rgb.shape[0]
+    rows = np.loadtxt(labels, ndmin=2) if labels.stat().st_size else np.zeros((0, 5))
+    half = rows[:, 3:] / 2
+    boxes = np.concatenate([rows[:, 1:3] - half, rows[:, 1:3] + half], axis=1) * side
+    target = {"boxes": torch.tensor(boxes, dtype=torch.float32), "labels": torch.tensor(rows[:, 0]).long()}
+    return torch.from_numpy(rgb).permute(2, 0, 1).float() / 255, target
+
+
+def _batches(files: list[tuple[Path, Path]], seed: int) -> Iterator[tuple[list[Tensor], list[Target]]]:
+    rng = np.random.default_rng(seed)
+    while True:
+        for some in np.array_split(rng.permutation(len(files)), max(1, len(files) // BATCH)):
+            pairs = [_example(*files[int(k)]) for k in some]
+            yield [picture for picture, _ in pairs], [target for _, target in pairs]
+
+
+@torch.inference_mode()
+def recall(model: FCOS, files: list[tuple[Path, Path]], *, device: str) -> float:
+    """Share of true boxes that a found box of the same class overlaps by at least half."""
+    model.eval()
+    hit = total = 0
+    for picture, labels in files:
+        image, target = _example(picture, labels)
+        found = model([image.to(device)])[0]
+        overlap = box_iou(target["boxes"], found["boxes"].cpu()) * (target["labels"][:, None] == found["labels"].cpu())
+        hit += int((overlap >= 0.5).any(dim=1).sum()) if overlap.numel() else 0
+        total += len(target["labels"])
+    return hit / max(total, 1)
+
+
+def train_fcos(
+    out: Path, folder: Path, *, minutes: float, seed: int, device: str, resume_from: Path | None, log: Log
+) -> None:
+    """Train on the pictures in ``folder`` for ``minutes``; exports to ``out``, where ``resume_from`` may have too."""
+    torch.manual_seed(seed)
+    model = build_fcos(FCOS_DIMS).to(device)
+    if resume_from is not None:
+        model.load_state_dict(load_full(resume_from / "model.safetensors"))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=1e-3)
+    batches = _batches(_read(folder, "train"), seed)
+    total, started, step = minutes * 60, time.time(), 0
+    while (elapsed := time.time() - started) < total:
+        model.train()
+        for group in optimizer.param_groups:
+            group["lr"] = PEAK_RATE * learning_rate(elapsed, total)
+        pictures, targets = next(batches)
+        losses = model([p.to(device) for p in pictures], [{k: v.to(device) for k, v in t.items()} for t in targets])
+        loss = torch.stack(list(losses.values())).sum()
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        step += 1
+        if step % 100 == 0:
+            rate = step * BATCH / (time.time() - started)
+            log(f"{elapsed / 60:.1f} min, step {step}, {rate:.1f} pictures/s, loss {float(loss.detach()):.3f}")
+    save_half(model.state_dict(), out / "model.safetensors")
+    (out / "config.json").write_text(json.dumps(FCOS_DIMS | {"names": CLASSES}, indent=2) + "\n")
+    log(f"held out: recall at IoU 0.5 {recall(model, _read(folder, 'val')[:100], device=device):.3f}")

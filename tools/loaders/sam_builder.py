@@ -1,0 +1,198 @@
+"""Small models of segment-anything's classes: how one is built, and how one is asked.
+
+The public checkpoints come in three sizes, the smallest with 94 M parameters. The same classes (Kirillov et al. 2023,
+"Segment Anything") with a hundredth of that make a usable segmenter if it is asked in two ways that fit its size:
+
+- every box is shown *enlarged*: the model sees a square window around the box, so that a thing fills the view
+  whatever its size in the picture;
+- the box is given twice, as SAM's prompt points and as a coarse mask (+4 inside, -4 outside), because a model this
+  small does not learn the way from corner embeddings to places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
+from torch import Tensor, nn
+
+SAM_MINI_DIMS: dict[str, int | list[int]] = {
+    "img_size": 128,
+    "patch_size": 8,
+    "embed_dim": 96,
+    "depth": 4,
+    "num_heads": 4,
+    "window_size": 8,
+    "global_attn": [1, 3],
+    "prompt_dim": 96,
+    "mlp_dim": 256,
+    "decoder_depth": 2,
+    "multimask": 1,
+}
+"""Dimensions of `mini`'s segmenter, 1 M parameters; a checkpoint's config.json carries its own."""
+
+ZOOM = 1.4
+"""Side of the window that the model sees over the longer side of the box."""
+
+PROMPT_LOGIT = 4.0
+
+
+def _whole(dims: Mapping[str, int | list[int]], name: str) -> int:
+    value = dims[name]
+    if not isinstance(value, int):
+        raise ValueError(f"{name} must be a whole number, not {value!r}")
+    return value
+
+
+def build_sam(dims: Mapping[str, int | list[int]]) -> Sam:
+    """A Sam of these dimensions with fresh weights (names as in :data:`SAM_MINI_DIMS`).
+
+    Raises ValueError where the picture's side is no multiple of the patch's.
+    """
+    side, patch, width = (_whole(dims, name) for name in ("img_size", "patch_size", "prompt_dim"))
+    if side % patch:
+        raise ValueError(f"img_size {side} is no multiple of patch_size {patch}")
+    grid = side // patch
+    global_attn = dims["global_attn"]
+    encoder = ImageEncoderViT(
+        img_size=side,
+        patch_size=patch,
+        embed_dim=_whole(dims, "embed_dim"),
+        depth=_whole(dims, "depth"),
+        num_heads=_whole(dims, "num_heads"),
+        mlp_ratio=4,
+        out_chans=width,
+        qkv_bias=True,
+        norm_layer=partial(nn.LayerNorm, eps=1e-6),
+        use_rel_pos=True,
+        window_size=_whole(dims, "window_size"),
+        global_attn_indexes=tuple(global_attn) if isinstance(global_attn, list) else (global_attn,),
+    )
+    prompts = PromptEncoder(
+        embed_dim=width, image_embedding_size=(grid, grid), input_image_size=(side, side), mask_in_chans=16
+    )
+    transformer = TwoWayTransformer(
+        depth=_whole(dims, "decoder_depth"), embedding_dim=width, mlp_dim=_whole(dims, "mlp_dim"), num_heads=4
+    )
+    decoder = MaskDecoder(
+        transformer_dim=width,
+        transformer=transformer,
+        num_multimask_outputs=_whole(dims, "multimask"),
+        iou_head_depth=3,
+        iou_head_hidden_dim=width,
+    )
+    return Sam(encoder, prompts, decoder)
+
+
+def box_prompt_logits(boxes_xyxy: Tensor, size: int) -> Tensor:
+    """Boxes (N x 4, as shares of the model's view, 0-1) as coarse masks N x 1 x size x size of +-4 logits."""
+    centres = (torch.arange(size, device=boxes_xyxy.device) + 0.5) / size
+    x0, y0, x1, y1 = (boxes_xyxy[:, k, None] for k in range(4))
+    across = (centres >= x0) & (centres < x1)
+    down = (centres >= y0) & (centres < y1)
+    inside = down[:, :, None] & across[:, None, :]
+    return ((inside.float() * 2 - 1) * PROMPT_LOGIT)[:, None]
+
+
+def encode(sam: Sam, views: Tensor) -> Tensor:
+    """Embeddings N x C x g x g of views N x side x side x 3 uint8 RGB."""
+    pixels = views.permute(0, 3, 1, 2).to(sam.pixel_mean.dtype)
+    embeddings: Tensor = sam.image_encoder((pixels - sam.pixel_mean) / sam.pixel_std)
+    return embeddings
+
+
+def decode(sam: Sam, embeddings: Tensor, boxes_xyxy: Tensor) -> tuple[Tensor, Tensor]:
+    """One mask for each pair of a view's embedding (N x C x g x g) and a box in that view (N x 4, shares 0-1).
+
+    Returns mask logits N x 4g x 4g (g: tokens to the side) and the estimated IoU of each, N.
+    """
+    view = sam.prompt_encoder.input_image_size[0]
+    coarse = box_prompt_logits(boxes_xyxy, sam.prompt_encoder.mask_input_size[0])
+    sparse, dense = sam.prompt_encoder(points=None, boxes=boxes_xyxy * view, masks=coarse)
+    # The decoder takes one picture and many prompts. Its first act is to add the picture's embedding to the dense
+    # prompt, so N pairs go through at once when the sum is handed in as the prompt of an empty picture.
+    masks, quality = sam.mask_decoder.predict_masks(
+        image_embeddings=torch.zeros_like(embeddings[:1]),
+        image_pe=sam.prompt_encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense + embeddings,
+    )
+    return masks[:, 0], quality[:, 0]
+
+
+class Window:
+    """The square view of one box, in whole pixels: where it lies in the picture, and the ways there and back."""
+
+    def __init__(self, box: NDArray[np.floating[Any]], zoom: float = ZOOM) -> None:
+        """``box`` is x0, y0, x1, y1 in pixels of the picture; the window may reach over the picture's edges."""
+        x0, y0, x1, y1 = (float(v) for v in box)
+        self.side = max(4, round(max(x1 - x0, y1 - y0) * zoom))
+        self.left, self.top = round((x0 + x1 - self.side) / 2), round((y0 + y1 - self.side) / 2)
+        corner = np.array([self.left, self.top] * 2)
+        self.box = ((np.asarray(box) - corner) / self.side).astype(np.float32)
+        """The box as shares of the window, 0-1."""
+
+    def shifted(self, by: int) -> Window:
+        """The same window in a picture that was padded by so many pixels on every side."""
+        moved = copy(self)
+        moved.left, moved.top = self.left + by, self.top + by
+        return moved
+
+    def _overlap(self, height: int, width: int) -> tuple[slice, slice]:
+        rows = slice(max(0, self.top), max(0, min(height, self.top + self.side)))
+        return rows, slice(max(0, self.left), max(0, min(width, self.left + self.side)))
+
+    def view(self, pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+        """The window's pixels (H x W x 3 or H x W) resized to ``side``; beyond an edge, the edge goes on."""
+        rows, columns = self._overlap(*pixels.shape[:2])
+        inside = pixels[rows, columns]
+        above, left = rows.start - self.top, columns.start - self.left
+        below, right = self.side - above - inside.shape[0], self.side - left - inside.shape[1]
+        padded = cv2.copyMakeBorder(inside, above, below, left, right, cv2.BORDER_REPLICATE)
+        how = cv2.INTER_AREA if self.side > side else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(padded, (side, side), interpolation=how), np.uint8)
+
+    def paste(self, logits: NDArray[np.float32], height: int, width: int) -> NDArray[np.bool_]:
+        """Mask logits of the view (square) as a mask of the whole picture, height x width."""
+        full = cv2.resize(logits, (self.side, self.side), interpolation=cv2.INTER_LINEAR) > 0
+        rows, columns = self._overlap(height, width)
+        mask = np.zeros((height, width), np.bool_)
+        part = full[rows.start - self.top : rows.stop - self.top, columns.start - self.left : columns.stop - self.left]
+        mask[rows, columns] = part
+        return mask
+
+
+@torch.inference_mode()
+def segment_boxes(
+    sam: Sam,
+    pixels: NDArray[np.uint8],
+    boxes_xyxy: NDArray[np.float32],
+    *,
+    zoom: float = ZOOM,
+    batch: int = 8,
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Masks (N, H, W) and estimated IoUs (N,) of boxes (N x 4 pixels) in a picture (H, W, 3) uint8 RGB.
+
+    Every box is shown to the model enlarged (``zoom`` as the model was trained), ``batch`` of them at a time.
+    """
+    height, width = pixels.shape[:2]
+    side = sam.image_encoder.img_size
+    windows = [Window(box, zoom) for box in boxes_xyxy]
+    masks = np.zeros((len(windows), height, width), np.bool_)
+    quality = np.zeros(len(windows), np.float32)
+    for start in range(0, len(windows), batch):
+        some = windows[start : start + batch]
+        views = torch.from_numpy(np.stack([window.view(pixels, side) for window in some]))
+        boxes = torch.from_numpy(np.stack([window.box for window in some])).to(sam.device)
+        logits, scores = decode(sam, encode(sam, views.to(sam.device)), boxes)
+        for k, (window, logit) in enumerate(zip(some, logits.float().cpu().numpy(), strict=True)):
+            masks[start + k] = window.paste(logit, height, width)
+        quality[start : start + len(some)] = scores.float().clamp(0, 1).cpu().numpy()
+    return masks, quality
