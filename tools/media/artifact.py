@@ -40,7 +40,7 @@ class Artifact(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        if KINDS.setdefault(cls.kind, cls).__qualname__ != cls.__qualname__:
+        if "kind" in vars(cls) and KINDS.setdefault(cls.kind, cls).__qualname__ != cls.__qualname__:
             raise TypeError(f"two classes for the kind {cls.kind!r}: {KINDS[cls.kind]} and {cls}")
 
     def handle(self) -> dict[str, Any]:
