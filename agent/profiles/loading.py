@@ -60,8 +60,11 @@ class Profile:
         """Say where a value came from; ``default`` where nobody stated it."""
         return self.origins.get(dotted, "default")
 
-    def specs(self) -> dict[str, list[ModelSpec]]:
-        """Return what the pool loads for each role, in the profile's order."""
+    def specs(self, cache: Path | None = None) -> dict[str, list[ModelSpec]]:
+        """Return what the pool loads for each role, in the profile's order.
+
+        ``cache`` is the folder where libraries may keep files of their own.
+        """
         return {
             role: [
                 ModelSpec(
@@ -76,6 +79,7 @@ class Profile:
                     options=dict(entry.options),
                     name=entry.name,
                     network=self.file.network,
+                    cache=cache,
                 )
                 for entry in entries
             ]
