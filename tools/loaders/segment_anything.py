@@ -2,7 +2,7 @@
 
 A published checkpoint is a ``.pth`` file (or its state dict as ``.safetensors``); ``options.model_type`` names its size
 (``vit_b``, ``vit_l``, ``vit_h``; read from the file's name where it says so). A folder with ``model.safetensors`` and
-``config.json`` (dimensions, see ``sam_builder``) is a small model, which is shown each box enlarged.
+``config.json`` (``dims``, see ``sam_builder``, and ``zoom``) is a small model, which is shown each box enlarged.
 """
 
 import re
@@ -17,7 +17,7 @@ _PUBLISHED = "https://dl.fbaipublicfiles.com/segment_anything"
 
 
 class SegmentAnythingLoader:
-    """Opens segmenters of segment-anything. Options: ``model_type``, or ``dims`` for a size of your own."""
+    """Opens segmenters of segment-anything. Options: ``model_type``; ``dims`` and ``zoom`` for a size of your own."""
 
     name = "segment-anything"
 
@@ -35,7 +35,10 @@ class SegmentAnythingLoader:
     def load(self, spec: ModelSpec) -> Backbone:
         """Load without pickled code."""
         path = get_file(spec, _command(spec))
-        dims = read_json(spec, path / "config.json") if path.is_dir() else spec.options.get("dims")
+        stated = read_json(spec, path / "config.json") if path.is_dir() else spec.options
+        dims = stated.get("dims")
+        if path.is_dir() and not dims:
+            raise broken(spec, "its config.json states no dims")
         model_type = "" if dims else _model_type(spec, path)
         digest = checked_digest(spec, path)
         from .segment_anything_model import SegmentAnythingBackbone
@@ -43,7 +46,8 @@ class SegmentAnythingLoader:
         weights = path / "model.safetensors" if path.is_dir() else path
         if not weights.is_file():
             raise broken(spec, f"{path} holds no model.safetensors")
-        return SegmentAnythingBackbone(spec, weights, digest, dims=dims, model_type=model_type, enlarge=path.is_dir())
+        zoom = stated.get("zoom")
+        return SegmentAnythingBackbone(spec, weights, digest, dims=dims, model_type=model_type, zoom=zoom)
 
 
 def _model_type(spec: ModelSpec, path: Path) -> str:

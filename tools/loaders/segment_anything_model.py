@@ -29,16 +29,16 @@ class SegmentAnythingBackbone:
         *,
         dims: Mapping[str, Any] | None,
         model_type: str,
-        enlarge: bool,
+        zoom: float | None,
     ) -> None:
         """Build by ``dims`` or ``model_type`` and load ``weights``; raises ``CheckpointBroken`` if they differ.
 
-        With ``enlarge`` the model is shown each box enlarged, else the whole picture once.
+        With ``zoom`` the model is shown each box in a window that much larger, else the whole picture once.
         """
         dtype_of(spec, "float32")
         self._device = device_of(spec)
         self._spec = spec
-        self._enlarge = enlarge
+        self._zoom = zoom
         try:
             sam = build_sam(dims) if dims else sam_model_registry[model_type](checkpoint=None)
         except (KeyError, TypeError, ValueError) as error:
@@ -55,7 +55,7 @@ class SegmentAnythingBackbone:
         """The segmenter."""
         if role != "segmenter":
             raise cannot_serve(self._spec, role, "the segmenter")
-        return BoxSegmenter(self._spec, self._sam, enlarge=self._enlarge)
+        return BoxSegmenter(self._spec, self._sam, self._zoom)
 
     def close(self) -> None:
         """Drop the weights."""
@@ -66,10 +66,10 @@ class SegmentAnythingBackbone:
 class BoxSegmenter:
     """One mask a box, the model's best, at the picture's full resolution."""
 
-    def __init__(self, spec: ModelSpec, sam: Any, *, enlarge: bool) -> None:
+    def __init__(self, spec: ModelSpec, sam: Any, zoom: float | None) -> None:
         self._spec = spec
         self._sam = sam
-        self._masks_in = self._enlarged if enlarge else self._whole
+        self._zoom = zoom
 
     def segment(self, images: Sequence[Image], boxes: Sequence[Boxes]) -> list[Masks]:
         """Masks of each picture's boxes, in their order, with their labels; scores are estimated IoUs (0-1)."""
@@ -83,10 +83,12 @@ class BoxSegmenter:
             found.append(Masks.of(bitmaps, image, asked.labels, quality))
         return found
 
-    def _enlarged(
+    def _masks_in(
         self, pixels: NDArray[np.uint8], xyxy: NDArray[np.float32]
     ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        return segment_boxes(self._sam, pixels, xyxy)
+        if self._zoom is not None:
+            return segment_boxes(self._sam, pixels, xyxy, zoom=self._zoom)
+        return self._whole(pixels, xyxy)
 
     def _whole(
         self, pixels: NDArray[np.uint8], xyxy: NDArray[np.float32]

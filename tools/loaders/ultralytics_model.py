@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from ..media.boxes import Boxes
@@ -68,9 +70,10 @@ class UltralyticsDetector:
         if not images:
             return []
         # Each picture is letterboxed to the full square (rect=False): its boxes do not depend on its neighbours.
+        shrunk = [_shrunk(each.pixels, int(self._settings["imgsz"])) for each in images]
         with computing(self._spec):
             results = self._yolo.predict(
-                [np.ascontiguousarray(each.pixels[..., ::-1]) for each in images],  # it reads arrays as BGR
+                [np.ascontiguousarray(each[..., ::-1]) for each in shrunk],  # it reads arrays as BGR
                 imgsz=self._settings["imgsz"],
                 conf=self._settings["conf"],
                 iou=self._settings["iou"],
@@ -87,9 +90,25 @@ class UltralyticsDetector:
 
     def _boxes(self, result: Any, image: Image, wanted: Sequence[str]) -> Boxes:
         found = result.boxes.data.float().cpu().numpy()  # (N, 6): xyxy in pixels, score, class
+        # From the shrunk picture back to the picture's own pixels.
+        found[:, [0, 2]] *= image.width / result.orig_shape[1]
+        found[:, [1, 3]] *= image.height / result.orig_shape[0]
         names = [self._names[int(number)] for number in found[:, 5]]
         kept = [index for index, name in enumerate(names) if not wanted or name in wanted]
         return Boxes.of(found[kept, :4], [names[index] for index in kept], np.clip(found[kept, 4], 0, 1), image)
+
+
+def _shrunk(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The picture with its longer side at most ``side``, averaged over areas.
+
+    The library's own letterbox samples points: of a large picture it would drop most pixels and all fine things.
+    """
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _tamed(cache: Path) -> Any:
@@ -125,12 +144,10 @@ def _from_folder(yolo_class: Any, spec: ModelSpec, folder: Path) -> tuple[Any, d
 
     try:
         described = yaml.safe_load((folder / "model.yaml").read_text(encoding="utf-8"))
-        names = {index: str(name) for index, name in enumerate(described["names"])}
+        names = {index: str(described["names"][index]) for index in range(described["nc"])}
         yolo = yolo_class(str(folder / "model.yaml"), task="detect")
     except Exception as error:  # a wrong description makes the library raise nearly anything
         raise broken(spec, f"model.yaml describes no detector: {type(error).__name__}: {error}") from error
-    if len(names) != described.get("nc"):
-        raise broken(spec, f"model.yaml has {len(names)} names for nc = {described.get('nc')}")
     put_state(spec, yolo.model, load_state(spec, folder / "model.safetensors"))
     yolo.model.names = names
     return yolo, _settings(spec, described)
