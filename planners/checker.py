@@ -19,7 +19,7 @@ from .order import cycles, topological
 from .plan import Plan, Step
 from .references import RESERVED, Reference, ReferenceSyntaxError, parse_reference
 from .scope import Item, Scope
-from .shapes import Shape, of_kind, of_return, plain_fits
+from .shapes import Shape, json_types, of_kind, of_return, plain_fits
 from .violation import Violation, listing, near
 
 __all__ = ["Fits", "Violation", "check", "ensure", "plan_types"]
@@ -147,6 +147,9 @@ class _Check:
         if isinstance(step.each, list):
             shapes = [self._shape_of(one, f"{path}.each[{n}]", None, found) for n, one in enumerate(step.each)]
             known = [shape for shape in shapes if shape is not None]
+            rows = tuple(shape.item for shape in known if shape.item is not None)
+            if rows and len(rows) == len(shapes):
+                return Shape(row=rows)
             if len({str(shape) for shape in known}) > 1:
                 told = f"the elements are of different kinds: {', '.join(map(str, known))}"
                 found.append(Violation(f"{path}.each", "mixed-kinds", told, "list references to one kind"))
@@ -228,7 +231,7 @@ class _Check:
                 self._plain_references(one, schema.get("items", {}), f"{path}[{number}]", item, found)
         elif isinstance(value, str) and value.startswith("$") and not value.startswith("$$"):
             given = self._shape_of(value, path, item, found)
-            if given is not None and (given.kind is not None or not plain_fits(given, schema)):
+            if given is not None and json_types(schema) and (given.kind is not None or not plain_fits(given, schema)):
                 told = f"{value} gives {given}, but {Shape(schema=schema)} is asked"
                 fields = [f"{value}.{name}" for name, one in given.known_fields().items() if plain_fits(one, schema)]
                 found.append(Violation(path, "wrong-type", told, listing("fields that fit", fields) if fields else ""))

@@ -32,14 +32,15 @@ def topological(plan: Plan) -> tuple[list[str], list[str]]:
 
 
 def cycles(plan: Plan) -> list[list[str]]:
-    """Cycles of steps that wait for each other, one for each knot, as ids in the order of reading."""
+    """Cycles of steps that wait for each other, one for each knot, as ids: each waits for the one after it."""
     needs = dependencies(plan)
     found: list[list[str]] = []
     while True:
         try:
             TopologicalSorter(needs).prepare()
         except CycleError as error:
-            cycle: list[str] = list(dict.fromkeys(error.args[1]))
+            # graphlib goes from what is read to its readers.
+            cycle: list[str] = list(dict.fromkeys(reversed(error.args[1])))
             found.append(cycle)
             rest = {name: reads for name, reads in needs.items() if name not in cycle}
             needs = {name: tuple(one for one in reads if one not in cycle) for name, reads in rest.items()}

@@ -4,7 +4,8 @@
     $thread.boxes    an artifact that the thread knows
     $s1              the output of step s1         $s1[0]         one element of a list output
     $s1.labels       a field of the output         $s1.labels[0]  one element of that field
-    $item            the element in hand, inside a step with `each` (with the same tails: $item.labels[0])
+    $item            the element in hand, inside a step with `each` (with the same tails: $item.labels[0]);
+                     $item[0], $item[1] where `each` runs along several lists (["$in.image[*]", "$s1"])
 
 A string that starts with `$$` is the literal text after the first `$`.  Only whole strings are references:
 text around one is no interpolation.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 RESERVED = frozenset({"in", "thread", "item"})
@@ -63,6 +65,11 @@ def parse_reference(text: object) -> Reference | None:
     """
     if not isinstance(text, str) or not text.startswith("$") or text.startswith("$$"):
         return None
+    return _parsed(text)
+
+
+@lru_cache(maxsize=4096)  # checking and running a plan read the same few strings again and again
+def _parsed(text: str) -> Reference:
     if match := _ATTACHED.match(text):
         kind, number, tail = match.groups()
         every = number == "*"
@@ -160,6 +167,20 @@ def elements(value: Any) -> list[Any]:
         collection: Takeable = value
         return [collection.take([index]) for index in range(len(collection))]
     raise LookupError(f"a {type(value).__name__} has no elements")
+
+
+def rounds(each: object, value: Any) -> list[Any]:
+    """The elements of a step whose `each` is `value` once resolved: one `$item` per run of the tool.
+
+    Where `each` lists references to lists, the step runs along them in step: `$item[0]` is the element of the first
+    list, `$item[1]` that of the second. Raises LookupError for no collection, or for lists of different lengths.
+    """
+    if isinstance(each, list) and value and all(isinstance(one, list | tuple) for one in value):
+        lengths = [len(one) for one in value]
+        if len(set(lengths)) > 1:
+            raise LookupError(f"the lists to run along have different lengths: {', '.join(map(str, lengths))}")
+        return [list(row) for row in zip(*value, strict=True)]
+    return elements(value)
 
 
 def resolve(

@@ -41,10 +41,11 @@ class Scope:
         shape = head
         for part in reference.path:
             if isinstance(part, int):
-                inner = shape.elements
+                inner = shape.at(part)
                 if inner is None:
-                    told = f"{reference}: {shape} has no elements to take [{part}] of"
-                    return Violation("", "no-elements", told, "leave out the index")
+                    told = f"{reference}: {shape} has no element [{part}]"
+                    hint = f"the last one is [{len(shape.row) - 1}]" if shape.row else "leave out the index"
+                    return Violation("", "no-elements", told, hint)
             else:
                 inner = shape.field(part)
                 if inner is None:

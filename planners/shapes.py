@@ -19,7 +19,7 @@ from ..tools.signature import Return
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The type of a value: a list of `item`s, else an artifact of `kind`, else a plain value under `schema`.
+    """The type of a value: a list of `item`s, a `row` of several, an artifact of `kind`, or a plain value.
 
     A plain value whose schema says nothing fits everywhere, because nothing can be said against it.
     """
@@ -29,8 +29,11 @@ class Shape:
     schema: Mapping[str, Any] | None = None
     python: Any = Any
     fields: Mapping[str, Shape] | None = None
+    row: tuple[Shape, ...] = ()
 
     def __str__(self) -> str:
+        if self.row:
+            return f"row of {', '.join(map(str, self.row))}"
         if self.item is not None:
             return f"list of {self.item}"
         if self.kind is not None:
@@ -48,6 +51,12 @@ class Shape:
         if self.kind is not None and hasattr(KINDS.get(self.kind), "take"):
             return self
         return None
+
+    def at(self, index: int) -> Shape | None:
+        """What `[index]` gives, or None where there is no such element."""
+        if self.row:
+            return self.row[index] if index < len(self.row) else None
+        return self.elements
 
     def field(self, name: str) -> Shape | None:
         """What `.name` gives, or None where there is no such field."""
