@@ -227,10 +227,18 @@ class ArtifactStore:
             self.fs.pipe_file(path, content)
             return
         temporary = f"{self.root}/{_TEMPORARY}/{uuid.uuid4().hex}"
-        os.makedirs(os.path.dirname(temporary), exist_ok=True)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        self.fs.pipe_file(temporary, content)
-        os.replace(temporary, path)
+        try:
+            _write_and_rename(temporary, path, content)
+        except FileNotFoundError:  # the first file of this folder
+            os.makedirs(os.path.dirname(temporary), exist_ok=True)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            _write_and_rename(temporary, path, content)
+
+
+def _write_and_rename(temporary: str, path: str, content: bytes) -> None:
+    with open(temporary, "wb") as file:
+        file.write(content)
+    os.replace(temporary, path)
 
 
 def _failed(future: "Future[str]") -> bool:

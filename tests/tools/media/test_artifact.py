@@ -1,6 +1,8 @@
 """What all artifacts promise: frozen, lazy, decoded once, read-only."""
 
 import copy
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -90,3 +92,17 @@ def test_identity_does_not_depend_on_memory_layout():
     assert identity("x", {}, array) == identity("x", {}, array.astype(">f4"))
     assert identity("x", {}, array) != identity("x", {}, array.reshape(4, 3))
     assert identity("x", {}, array) != identity("y", {}, array)
+
+
+def test_importing_media_loads_no_decoder():
+    heavy = ("PIL", "cv2", "av", "torch", "soundfile", "trimesh", "fsspec", "transformers")
+    code = "import sys, panmodal.tools.media.ingest, panmodal.tools.media.values, panmodal.agent.store\n"
+    code += f"print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_refinement_of_a_kind_is_no_second_class_for_it():
+    refined = type("Refined", (Image,), {"__module__": __name__})
+    assert refined.from_array(np.zeros((1, 1, 3), np.uint8)).kind == "image"
+    assert Artifact.from_handle(picture().handle(), lambda _: b"").__class__ is Image
