@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 IN, THREAD, REQUEST, PLAN, END, PAD = "<|in|>", "<|thread|>", "<|request|>", "<|plan|>", "<|end|>", "<|pad|>"
 SPECIALS = (PAD, END, IN, THREAD, REQUEST, PLAN)
@@ -60,3 +61,8 @@ def restore(span: str, request: Sequence[Word], text: str) -> str | None:
         if wanted and all(request[start + i].text == wanted[i] for i in range(len(wanted))):
             return text[request[start].start : request[start + len(wanted) - 1].end]
     return None
+
+
+def spoken_by(tokenizer: Any) -> bool:
+    """Whether a tokenizer has this format's tokens, so that its model reads this format."""
+    return tokenizer is not None and PLAN in tokenizer.get_vocab()

@@ -17,8 +17,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="go on from OUT/state.pt")
     options = parser.parse_args()
-    folder = train(Recipe(minutes=options.minutes, wall=options.wall, seed=options.seed), options.out, resume=options.resume,
-                   log=lambda line: print(line, flush=True))  # fmt: skip
+    recipe = Recipe(minutes=options.minutes, wall=options.wall, seed=options.seed)
+    folder = train(recipe, options.out, resume=options.resume, log=lambda line: print(line, flush=True))
     print(folder)
 
 

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from .....planners.backends.prompt_format import END, PAD, SPECIALS, normal, prompt
 from .build import MAX_STEPS, TOOLS
 from .requests import Example, sample
-from .wording import COLOURS, SELECT
+from .wording import SELECT
 
 MAX_PICTURES = 4
 
@@ -27,9 +27,9 @@ def skeleton() -> list[str]:
     pieces = ['{"version":1,"steps":[']
     pieces += [f'{{"id":"s{i}","tool":"' for i in range(1, MAX_STEPS + 1)]
     pieces += [f'{tool}","args":{{"{names[0]}":"' for tool, names in TOOLS.items()]
-    pieces += [f'","by":"{by}' for by in SELECT if by != "largest"]
-    pieces += [f'","colour":"{colour}' for colour in COLOURS]
-    pieces += ['","boxes":"', '","masks":"', '","question":"', '","labels":["', '","', '","each":"', '","each":["']
+    pieces += [f'","by":" {by}' for by in SELECT if by != "largest"]
+    pieces += ['","colour":"', '","boxes":"', '","masks":"', '","question":"', '","labels":["', '","',
+               '","each":"', '","each":["']  # fmt: skip
     pieces += ['"]', '"}', '"]}', '"},', '}],"answer":["', '"}],"answer":["', '"]}],"answer":["', '"]},', '},',
                '"]},"each":"', '"},"each":"', '"},"each":["', '"]},"each":["', '"}},', '"]}},', '"}}],"answer":["',
                '"]}}],"answer":["']  # fmt: skip
@@ -39,14 +39,17 @@ def skeleton() -> list[str]:
 
 
 def plan_text(plan: dict[str, Any]) -> str:
-    """A plan as the model writes it: compact JSON whose labels and questions are spans in normal form."""
+    """A plan as the model writes it: compact JSON, every string argument that is no reference in normal form.
+
+    A colour is then the very token that the request has, and is copied like a label.
+    """
     steps = []
     for step in plan["steps"]:
         args = dict(step["args"])
         if "labels" in args:
             args["labels"] = [normal(label) for label in args["labels"]]
-        if "question" in args:
-            args["question"] = normal(args["question"])
+        for name in {"question", "colour", "by"} & args.keys():
+            args[name] = normal(args[name])
         steps.append({**step, "args": args})
     return json.dumps({**plan, "steps": steps}, separators=(",", ":"), ensure_ascii=False)
 
@@ -56,7 +59,7 @@ def prompt_of(example: Example) -> str:
     return prompt(example.text, example.attachments, example.thread)
 
 
-def build_tokenizer(seed: int = 0, examples: int = 20_000, size: int = 2_000) -> PreTrainedTokenizerFast:
+def build_tokenizer(seed: int = 0, examples: int = 20_000, size: int = 1_991) -> PreTrainedTokenizerFast:
     """Train the tokenizer on generated requests.
 
     Args:
@@ -65,10 +68,12 @@ def build_tokenizer(seed: int = 0, examples: int = 20_000, size: int = 2_000) ->
         size: tokens in all, bytes and skeleton counted in.
     """
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(r" ?[^ ]+"), "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r" ?[^ ]+"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     pieces = skeleton()
     trainer = trainers.BpeTrainer(vocab_size=size - len(pieces), special_tokens=list(SPECIALS), show_progress=False,

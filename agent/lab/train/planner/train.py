@@ -37,7 +37,7 @@ class Recipe:
     layers: int = 4
     heads: int = 4
     mlp: int = 512
-    vocabulary: int = 2_000
+    vocabulary: int = 1_991
 
 
 def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -132,7 +132,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, log: Callable[[str
             group["lr"] = rate
         ids, labels = next(stream)
         loss = plan_loss(model, ids, labels)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
@@ -144,8 +144,8 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, log: Callable[[str
             log(f"cpu {spent / 60:6.2f} min  wall {gone / 60:6.2f}  step {step}  requests {seen}  loss {running:.4f}")
         if gone - saved > 180 or done >= 1:
             saved = gone
-            torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "spent": spent, "gone": gone,
-                        "seen": seen}, state_file)  # fmt: skip
+            counts = {"step": step, "spent": spent, "gone": gone, "seen": seen}
+            torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), **counts}, state_file)
             facts = {"requests_seen": seen, "cpu_minutes": round(spent / 60, 1), "seed": recipe.seed,
                      "loss": round(running, 4)}  # fmt: skip
             export(model, tokenizer, model_folder, facts)

@@ -6,24 +6,35 @@ LM understands wordings or has learnt templates by heart. Stdlib only.
 
 from __future__ import annotations
 
-CLASSES = ("circle square triangle star heart cross moon ring house car tree fish cup flower boat sign").split()
-NOUNS = (
+
+def _listed(text: str, between: str | None = None) -> tuple[str, ...]:
+    """The entries of a table written as one text."""
+    return tuple(text.split(between))
+
+
+CLASSES = _listed("circle square triangle star heart cross moon ring house car tree fish cup flower boat sign")
+NOUNS = _listed(
     "dog cat bird horse person child bicycle bus truck bottle chair table lamp book phone apple banana orange clock "
     "key shoe hat ball kite plane train umbrella bag plate spoon knife bowl cake pizza window door button leaf rock "
     "bridge tower fence duck cow sheep bear mouse snake frog insect spider crab balloon candle mug hammer wheel "
     "traffic_light coffee_cup street_lamp parking_meter tennis_ball stop_sign wine_glass teddy_bear fire_hydrant "
     "polar_bear paper_bag garden_chair blackbird snowman robot rocket guitar drum violin piano camera television "
     "laptop pencil crayon brush ladder bucket barrel anchor shell feather egg carrot tomato onion potato mushroom"
-).split()
-HELD_OUT_NOUNS = (
+)
+HELD_OUT_NOUNS = _listed(
     "zebra giraffe elephant backpack suitcase skateboard surfboard keyboard toaster sofa cactus lantern penguin "
     "sandwich donut helmet turtle owl pumpkin tractor canoe kettle saucer ribbon beetle hot_dog snow_globe kayak"
-).split()
-ADJECTIVES = "wooden shiny round tall old broken parked sleeping plastic metal empty striped young open".split()
-COLOURS = "red orange yellow green blue purple pink brown black white".split()
+)
+ADJECTIVES = _listed("wooden shiny round tall old broken parked sleeping plastic metal empty striped young open")
+COLOURS = _listed("red orange yellow green blue purple pink brown black white")
 IRREGULAR = {"person": "people", "child": "children", "fish": "fish", "sheep": "sheep", "mouse": "mice",
              "leaf": "leaves", "knife": "knives", "tomato": "tomatoes", "potato": "potatoes",
              "snowman": "snowmen", "kayak": "kayaks"}  # fmt: skip
+
+ONSETS = _listed(
+    "b c d f g h j k l m n p r s t v w z bl br cl cr dr fl fr gl gr pl pr sc sh sk sl sm sn sp st str th tr"
+)
+CODAS = _listed("b ck d ft g k l ll m mp n nd ng nk nt p r rd rk rn rt sh sk st t x zz")
 
 SELECT = {
     "largest": (("largest", "biggest"), ("most enormous", "greatest")),
@@ -35,15 +46,15 @@ SELECT = {
     "surest": (("surest", "most certain", "most confident"), ("clearest",)),
 }
 SELECT_AFTER = {
-    "leftmost": "furthest to the left|on the far left|most to the left|farthest left".split("|"),
-    "rightmost": "furthest to the right|on the far right|most to the right|farthest right".split("|"),
-    "topmost": "closest to the top|nearest the top|at the very top|highest up".split("|"),
-    "bottommost": "closest to the bottom|nearest the bottom|at the very bottom|lowest down".split("|"),
-    "largest": "that is largest|that is the biggest|with the largest size|that takes up the most space".split("|"),
-    "smallest": "that is smallest|that is the smallest|with the smallest size".split("|"),
+    "leftmost": _listed("furthest to the left|on the far left|most to the left|farthest left", "|"),
+    "rightmost": _listed("furthest to the right|on the far right|most to the right|farthest right", "|"),
+    "topmost": _listed("closest to the top|nearest the top|at the very top|highest up", "|"),
+    "bottommost": _listed("closest to the bottom|nearest the bottom|at the very bottom|lowest down", "|"),
+    "largest": _listed("that is largest|that is the biggest|with the largest size|that takes up the most space", "|"),
+    "smallest": _listed("that is smallest|that is the smallest|with the smallest size", "|"),
 }
 
-PICTURE = "picture photo image photograph scene drawing".split()
+PICTURE = _listed("picture photo image photograph scene drawing")
 IN_ONE = (("in the {p}", "in this {p}", "in the {p}", "on the {p}", "here", "", "", "", "on this {p}",
            "in my {p}", "you see", "visible in the {p}", "in the attached {p}"),
           ("in the {p} I attached", "shown in this {p}", "that you can see in the {p}"))  # fmt: skip
@@ -81,10 +92,12 @@ EXIST_Q = (("is there {a} {in}", "are there any {pl} {in}", "do you see {a} {in}
             "are there {pl} {in}", "does {pic} have {a}", "does {pic} show any {pl}", "is {a} {in}",
             "is there any {n} {in}", "do you see any {pl} {in}", "does {pic} contain {a}"),
            ("can {a} be seen {in}", "would you say there are {pl} {in}", "is {a} visible {in}"))  # fmt: skip
-COLOUR_Q = (("what {colour} is {np}", "what {colour} is {np} {in}", "what {colour} are {np}", "which {colour} is {np} {in}",
+COLOUR_Q = (("what {colour} is {np}", "what {colour} is {np} {in}", "what {colour} are {np}",
+             "which {colour} is {np} {in}",
              "what is the {colour} of {np}", "what's the {colour} of {np} {in}", "which {colour} does {np} have",
              "what {colour} does {np} have {in}", "what {colour}s are {np} {in}"),
-            ("in what {colour} is {np}", "what would you call the {colour} of {np}", "{np} is what {colour}"))  # fmt: skip
+            ("in what {colour} is {np}", "what would you call the {colour} of {np}",
+             "{np} is what {colour}"))  # fmt: skip
 COLOUR_I = (("tell me the {colour} of {np}", "tell me what {colour} {np} is", "say what {colour} {np} is",
              "name the {colour} of {np} {in}", "give me the {colour} of {np}", "find out what {colour} {np} is"),
             ("identify the {colour} of {np}", "let me know the {colour} of {np}"))  # fmt: skip
@@ -109,11 +122,13 @@ OUTLINE_I = (("highlight {np} {in}", "highlight {np}", "outline {np}", "show the
 SEGMENT_I = (("segment {np} {in}", "segment {np}", "get the mask of {np}", "give me the masks of {np}", "mask {np}",
               "make a mask of {np}", "make masks for {np} {in}", "create masks for {np}"),
              ("produce a mask for {np}", "compute the segmentation of {np}"))  # fmt: skip
-CUT_I = (("cut out {np}", "cut {np} out", "cut out {np} {in}", "extract {np}", "isolate {np}", "cut {np} out of the {p}",
+CUT_I = (("cut out {np}", "cut {np} out", "cut out {np} {in}", "extract {np}", "isolate {np}",
+          "cut {np} out of the {p}",
           "remove the background of {np}", "extract {np} from the {p}", "give me a cut-out of {np}", "cutout {np}",
           "clip {np} out", "snip out {np}", "make a cutout of {np}"),
          ("take {np} out of the {p}", "separate {np} from the background", "make a sticker of {np}"))  # fmt: skip
-CROP_I = (("crop {np}", "crop to {np}", "crop the {p} to {np}", "crop around {np}", "zoom in on {np}", "zoom in to {np}",
+CROP_I = (("crop {np}", "crop to {np}", "crop the {p} to {np}", "crop around {np}", "zoom in on {np}",
+           "zoom in to {np}",
            "crop out {np}", "trim the {p} to {np}", "give me a crop of {np}", "crop {np} {in}", "zoom to {np}"),
           ("reduce the {p} to {np}", "make a close-up of {np}"))  # fmt: skip
 BLUR_I = (("blur {np}", "blur {np} {in}", "blur out {np}", "make {np} blurry", "pixelate {np}", "hide {np}",
@@ -128,7 +143,8 @@ RECOLOUR_I = (("make {np} {c}", "turn {np} {c}", "paint {np} {c}", "re{colour} {
                "change {np} to {c}", "change the {colour} of {np} to {c}", "make {np} {c} instead", "dye {np} {c}",
                "re{colour} {np} in {c}", "paint {np} in {c}", "turn {np} into {c} ones", "set {np} to {c}"),
               ("give {np} a {c} {colour}", "tint {np} {c}"))  # fmt: skip
-DESCRIBE = (("describe {pic}", "what is going on {in}", "what do you see {in}", "what is {in}", "what is happening {in}",
+DESCRIBE = (("describe {pic}", "what is going on {in}", "what do you see {in}", "what is {in}",
+             "what is happening {in}",
              "what does {pic} show", "tell me about {pic}", "describe what you see {in}", "write a caption for {pic}",
              "caption {pic}", "what can you see {in}", "give me a description of {pic}", "summarise {pic}",
              "what kind of place is this", "what's this", "what is this", "explain {pic}", "is it day or night {in}",
@@ -147,9 +163,12 @@ JOIN = ((" and ", " and ", " and then ", ", then ", ". then ", ". ", ", and ", "
          ". finally, ", ". and ", ", and also ", ". and then ", "\n", ". also, ", " & ", ", next ", " as well as "),
         (", afterwards ", ". once done, ", " plus ", ". subsequently "))  # fmt: skip
 FRAMES = (("", "", "", "", "", "", "", "", "look at {pic}. ", "here is a {p}. ", "hi, ", "hi! ", "i have a {p}. ",
-           "in this {p}, ", "for this {p}: ", "a question: ", "with this {p}: "), ("regarding this {p}: ",))  # fmt: skip
+           "in this {p}, ", "for this {p}: ", "a question: ", "with this {p}: "),
+           ("regarding this {p}: ",))  # fmt: skip
 
-CHINESE_NOUNS = ("圆形 方块 三角形 星星 爱心 十字 月亮 圆环 房子 汽车 树 鱼 杯子 花 船 牌子 狗 猫 鸟 人 自行车 椅子 球 书").split()
+CHINESE_NOUNS = _listed(
+    "圆形 方块 三角形 星星 爱心 十字 月亮 圆环 房子 汽车 树 鱼 杯子 花 船 牌子 狗 猫 鸟 人 自行车 椅子 球 书"
+)
 CHINESE_COLOURS = {"红色": "red", "橙色": "orange", "黄色": "yellow", "绿色": "green", "蓝色": "blue", "紫色": "purple",
                    "粉色": "pink", "棕色": "brown", "黑色": "black", "白色": "white"}  # fmt: skip
 CHINESE_SELECT = {"最大的": "largest", "最小的": "smallest", "最左边的": "leftmost", "最右边的": "rightmost",

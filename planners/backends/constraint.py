@@ -1,0 +1,264 @@
+"""Constrained decoding of plans: what a local LLM writes parses and its kinds fit, whatever the weights.
+
+The grammar engine is llguidance (figures: `python -m panmodal.agent.lab.bench.grammar`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ...tools.contract import Tool
+from ...tools.errors import PlannerOutputError
+from ...tools.registry import Registry
+from ..base import Request
+from ..plan import Step
+from ..shapes import of_kind, of_return
+from . import prompt_format
+from .prompt_format import Word
+from .step_grammar import DONE, END_OF_PLAN, HEAD, NEXT, Spans, Value, answer_grammar, quoted, step_grammar
+
+MAX_STEPS = 8
+MAX_LABEL_WORDS = 5
+MAX_WORDS = 160  # of a request that spans are offered from; more would make grammars slow and answers no better
+
+# No label begins or ends with one of these, so "the" or "of them" is never taken for a thing.
+_STOP_WORDS = """
+a an the this that these those it its them they he she him her his their i me my you your we us our one ones of in on
+at to from by for with and or but not no nor so then than as is are was were be been being do does did has have had
+can could would should will may might must there here where when how what which who whose why many much more most some
+any all each every both few also please after before into out up down off over under about between only just now next
+first second third fourth last finally s t re ve ll d m 的 了 是 在 有 几 个 多 少 吗 把 请 和 与 这 那 些 里 中 一 张
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+
+
+class PlanConstraint:
+    """The step-wise grammar of one request's plan; a `Constraint` in the sense of tools/roles.py.
+
+    Args:
+        request: gives attachments, thread names and the spans that free strings are taken from.
+        tools: what the plan may call.
+        normal: whether the model reads and writes requests in the normal form of `prompt_format`.
+    """
+
+    def __init__(self, request: Request, tools: Sequence[Tool], *, normal: bool) -> None:
+        self.request, self.tools, self.normal = request, {tool.name: tool for tool in tools}, normal
+        self.words = prompt_format.words(request.text)
+        self.spans = request_spans(request.text, self.words, normal=normal)
+        self.given = list(given_values(request.kinds, request.thread, numbered=not normal))
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """JSON schema of the plans, for endpoints: it cannot bind references, the checker does that there."""
+        from ..schema import plan_schema
+
+        return plan_schema(Registry(self.tools.values()))
+
+    def processor(self, tokenizer: Any) -> Callable[[Any, Any], Any]:
+        """A fresh logits processor for one generation with this (fast) tokenizer."""
+        return _Processor(self, tokenizer)
+
+    def finish(self, text: str) -> str:
+        """The generated text with the request's own spelling in place of spans in normal form."""
+        if not self.normal:
+            return text
+        try:
+            plan = json.loads(text)
+        except ValueError:
+            raise PlannerOutputError(
+                "the planner's text broke off before the plan was complete", hint="allow it more tokens", text=text
+            ) from None
+        for step in plan["steps"]:
+            tool = self.tools[step["tool"]]
+            for param in tool.params:
+                value = step["args"].get(param.name)
+                if value is not None and param.kind is None:
+                    closed = isinstance(value, str) and "enum" in param.schema
+                    step["args"][param.name] = value.strip() if closed else self._restored(value)
+        return json.dumps(plan, ensure_ascii=False, separators=(",", ":"))
+
+    def _restored(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._restored(one) for one in value]
+        if not isinstance(value, str) or not value.startswith(" "):
+            return value
+        return prompt_format.restore(value, self.words, self.request.text) or value.strip()
+
+    def grammar(self, pieces: Sequence[str], *, again: bool = False) -> str | None:
+        """The grammar of the piece that follows `pieces`, or None once the plan is complete.
+
+        No step is offered twice, unless `again`: for the case that nothing else is left.
+        """
+        written = [_body(piece) for piece in pieces if '"tool":"' in piece]
+        steps = [Step.model_validate_json(body) for body in written]
+        if not pieces or pieces[-1].endswith(NEXT):
+            values = [*self.given, *self._outputs(steps)]
+            last = len(steps) == MAX_STEPS - 1
+            done = [body.split('"tool":"', 1)[1] for body in written]
+            tools = list(self.tools.values())
+            found = step_grammar(len(steps) + 1, tools, values, self.spans, () if again else done, last=last)
+            if found is None:
+                raise PlannerOutputError(
+                    f"none of the tools {', '.join(self.tools)} can take what this request has",
+                    hint="attach what the request is about",
+                )
+            return found
+        listed = [piece.split('"')[0].lstrip("$") for piece in pieces[len(steps) :]]
+        if listed and pieces[-1].endswith(END_OF_PLAN):
+            return None
+        read = {name for step in steps for name in step.needs()}
+        names = [step.id for step in steps]
+        return answer_grammar(names, listed, [name for name in names if name not in read and name not in listed])
+
+    def _outputs(self, steps: Iterable[Step]) -> Iterable[Value]:
+        for step in steps:
+            shape = of_return(self.tools[step.tool].returns)
+            yield Value(f"${step.id}", shape if step.each is None else shape.listed())
+
+
+def plan_constraint(
+    request: Request, registry: Registry, tools: Sequence[str] | None = None, tokenizer: Any = None
+) -> PlanConstraint:
+    """The constraint for a request.
+
+    Args:
+        request: the request; its attachments and thread decide which references exist.
+        registry: where the tools come from.
+        tools: names to offer (those that the model was trained with), None for every tool.
+        tokenizer: the model's; one that has the tokens of `prompt_format` gets spans in normal form.
+
+    Raises UnknownTool for a name that the registry does not have.
+    """
+    offered = registry.tools() if tools is None else [registry.get(name) for name in tools]
+    return PlanConstraint(request, offered, normal=prompt_format.spoken_by(tokenizer))
+
+
+def given_values(kinds: Sequence[str], thread: Mapping[str, str], *, numbered: bool) -> Iterable[Value]:
+    """What references can name before any step ran; `numbered` adds the thread's older artifacts (`image_1`)."""
+    for kind in dict.fromkeys(kinds):
+        shape, count = of_kind(kind), list(kinds).count(kind)
+        yield Value(f"$in.{kind}", shape)
+        for index in range(1, count):
+            yield Value(f"$in.{kind}[{index}]", shape)
+        if count > 1:
+            yield Value(f"$in.{kind}[*]", shape.listed())
+    for name, kind in thread.items():
+        if numbered or "_" not in name:
+            yield Value(f"$thread.{name}", of_kind(kind))
+
+
+def request_spans(text: str, words: Sequence[Word], *, normal: bool) -> Spans:
+    """The spans of a request as Lark: short ones without stop words at their ends for labels, any for free strings."""
+    words = words[:MAX_WORDS]
+
+    def told(first: int, last: int) -> str:
+        if normal:
+            return "".join(f" {word.text}" for word in words[first : last + 1])
+        return text[words[first].start : words[last].end]
+
+    labels = []
+    for first, word in enumerate(words):
+        for last in range(first, min(first + MAX_LABEL_WORDS, len(words))):
+            if _is_mark(words[last]) and words[last].text not in "-'’&/":
+                break
+            if _may_bound(word) and _may_bound(words[last]):
+                labels.append(told(first, last))
+    starts = [word.start for word in words]
+    chunks = [told(i, i) for i in range(len(words))]
+    if not normal:  # a word with the white space after it
+        chunks = [text[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
+    label = f"({' | '.join(quoted(_inside(one)) for one in dict.fromkeys(labels))})" if labels else None
+    parts = json.dumps({"substring_chunks": [_inside(chunk) for chunk in chunks]}, ensure_ascii=False)
+    definitions = f"TEXT: /(?s:.+)/ & ANY_TEXT\nANY_TEXT: %regex {parts}\n"
+    pad = " " if normal else ""
+    return Spans(label, "TEXT", definitions, pad) if chunks else Spans(None, None, "", pad)
+
+
+def _may_bound(word: Word) -> bool:
+    return not _is_mark(word) and word.text.lstrip("'’") not in STOP_WORDS
+
+
+def _is_mark(word: Word) -> bool:
+    return re.fullmatch(r"[^\w]|_", word.text) is not None
+
+
+def _inside(text: str) -> str:
+    """Text as it stands inside a JSON string."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _body(piece: str) -> str:
+    """The step's JSON without what stands before and after it in the plan."""
+    return piece.removeprefix(HEAD).removesuffix(DONE).removesuffix(NEXT)
+
+
+_TOKENIZERS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+
+def guidance_tokenizer(tokenizer: Any) -> Any:
+    """llguidance's view of a fast tokenizer; made once per tokenizer, since it takes up to a second for a large one."""
+    if tokenizer not in _TOKENIZERS:
+        import llguidance.hf
+
+        _TOKENIZERS[tokenizer] = llguidance.hf.from_tokenizer(tokenizer)
+    return _TOKENIZERS[tokenizer]
+
+
+class _Processor:
+    """Follows one generation token by token; a call gives the scores with every illegal token at minus infinity."""
+
+    def __init__(self, constraint: PlanConstraint, tokenizer: Any) -> None:
+        self._constraint = constraint
+        self._tokenizer = guidance_tokenizer(tokenizer)
+        self._end: int = tokenizer.eos_token_id
+        self._pieces: list[str] = []
+        self._tokens: list[int] = []  # of the piece being written
+        self._read = 0  # how much of the ids was there at the latest call
+        self._matcher = self._start()
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """Take in the token chosen since the last call, and mask `scores` (1, V); `input_ids` is (1, T)."""
+        import torch
+
+        if self._read and self._matcher is not None:
+            self._take(int(input_ids[0, -1]))
+        self._read = input_ids.shape[1]
+        allowed = torch.zeros(scores.shape[-1], dtype=torch.bool)
+        if self._matcher is None:
+            allowed[self._end] = True
+        else:
+            mask = torch.frombuffer(bytearray(self._mask()), dtype=torch.uint8) != 0
+            allowed[: len(mask)] = mask[: len(allowed)]
+        return scores.masked_fill(~allowed.to(scores.device), float("-inf"))
+
+    def _mask(self) -> bytes:
+        """One byte per token, zero for an illegal one."""
+        mask: bytes = self._matcher.compute_logit_bias()
+        if self._matcher.is_stopped():  # no step is left that was not written yet
+            self._matcher = self._start(again=True)
+            mask = self._matcher.compute_logit_bias()
+        return mask
+
+    def _take(self, token: int) -> None:
+        self._tokens.append(token)
+        if not self._matcher.consume_token(token):
+            raise PlannerOutputError(f"token {token} is not in the plan's grammar", hint=str(self._matcher.get_error()))
+        if self._matcher.is_stopped():
+            self._pieces.append(self._tokenizer.decode_bytes(self._tokens).decode())
+            self._tokens = []
+            self._matcher = self._start()
+
+    def _start(self, *, again: bool = False) -> Any:
+        import llguidance
+
+        grammar = self._constraint.grammar(self._pieces, again=again)
+        if grammar is None:
+            return None
+        matcher = llguidance.LLMatcher(self._tokenizer, grammar)
+        if matcher.is_error():
+            raise PlannerOutputError("no grammar could be made for this request", hint=matcher.get_error())
+        return matcher
