@@ -99,17 +99,18 @@ def _batches(files: list[tuple[Path, Path]], seed: int) -> Iterator[tuple[list[T
 
 
 @torch.inference_mode()
-def recall(model: FCOS, files: list[tuple[Path, Path]], *, device: str) -> float:
-    """Share of true boxes that a found box of the same class overlaps by at least half."""
+def judge(model: FCOS, files: list[tuple[Path, Path]], *, device: str) -> dict[str, float]:
+    """Recall and precision: a found box is right if it overlaps a true one of its class by at least half."""
     model.eval()
-    hit = total = 0
+    hit = right = total = claimed = 0
     for picture, labels in files:
         image, target = _example(picture, labels)
         found = model([image.to(device)])[0]
-        overlap = box_iou(target["boxes"], found["boxes"].cpu()) * (target["labels"][:, None] == found["labels"].cpu())
-        hit += int((overlap >= 0.5).any(dim=1).sum()) if overlap.numel() else 0
-        total += len(target["labels"])
-    return hit / max(total, 1)
+        same = target["labels"][:, None] == found["labels"].cpu()
+        good = (box_iou(target["boxes"], found["boxes"].cpu()) >= 0.5) & same
+        hit, right = hit + int(good.any(dim=1).sum()), right + int(good.any(dim=0).sum())
+        total, claimed = total + good.shape[0], claimed + good.shape[1]
+    return {"recall": round(hit / max(total, 1), 3), "precision": round(right / max(claimed, 1), 3)}
 
 
 def train_fcos(
@@ -140,4 +141,4 @@ def train_fcos(
             log(f"{elapsed / 60:.1f} min, step {step}, {rate:.1f} pictures/s, loss {float(loss.detach()):.3f}")
     save_half(model.state_dict(), out / "model.safetensors")
     (out / "config.json").write_text(json.dumps(FCOS_DIMS | {"names": CLASSES}, indent=2) + "\n")
-    log(f"held out: recall at IoU 0.5 {recall(model, _read(folder, 'val')[:100], device=device):.3f}")
+    log(f"held out: {judge(model, _read(folder, 'val')[:200], device=device)}")
