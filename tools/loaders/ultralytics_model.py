@@ -114,8 +114,9 @@ def _shrunk(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 def _tamed(cache: Path) -> Any:
     """ultralytics' YOLO class, imported so that it keeps to itself.
 
-    Left alone it writes settings into the user's home, prints to stdout, phones home, installs packages and loads
-    pickles. The environment must say otherwise before its first import; what the user has set stands.
+    Left alone it writes settings into the user's home, prints to stdout, phones home, installs packages, loads
+    pickles and replaces Pillow's `open`. The environment must say otherwise before its first import; what the user
+    has set stands.
     """
     settings = cache / "ultralytics"
     settings.mkdir(parents=True, exist_ok=True)
@@ -128,9 +129,13 @@ def _tamed(cache: Path) -> Any:
         "ULTRALYTICS_SAFE_LOAD": "true",
     }.items():
         os.environ.setdefault(name, value)
+    from PIL import Image as Pil
+
+    opener = Pil.open
     from ultralytics import YOLO
     from ultralytics.utils import LOGGER, SETTINGS
 
+    Pil.open = opener  # theirs wants to install a HEIF reader for every picture that Pillow does not know
     if SETTINGS.get("sync"):
         SETTINGS.update({"sync": False})
     for handler in LOGGER.handlers:

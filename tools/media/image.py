@@ -125,6 +125,7 @@ def _to_pil(planes: _Planes) -> "Pil.Image":
 
 def _open(content: bytes, name: str, limits: Limits) -> tuple[_Planes, str]:
     from PIL import Image as Pil
+    from PIL import UnidentifiedImageError
 
     signature = sniff(content)
     if signature is None or signature.format not in _PLUGINS:
@@ -140,6 +141,12 @@ def _open(content: bytes, name: str, limits: Limits) -> tuple[_Planes, str]:
         raise TooLarge(f"{name} has more pixels than Pillow opens: {error}", name=name) from error
     except MemoryError as error:
         raise TooLarge(f"{name} does not fit in memory", name=name) from error
+    except UnidentifiedImageError as error:
+        raise NotDecodable(
+            f"{name} is a damaged or incomplete picture: it only begins like {signature.format}",
+            hint="open or download it again",
+            name=name,
+        ) from error
     except Exception as error:  # damaged bytes make Pillow's parsers raise nearly every type there is
         raise NotDecodable(
             f"{name} is a damaged or incomplete picture: {error}", hint="open or download it again", name=name
