@@ -129,7 +129,10 @@ def _open(content: bytes, name: str, limits: Limits) -> tuple[_Planes, str]:
 
     signature = sniff(content)
     if signature is None or signature.format not in _PLUGINS:
-        raise NotDecodable(f"{name} is not a picture", hint=f"pictures are {', '.join(_PLUGINS)}", name=name)
+        what = (
+            "a picture" if signature is None or signature.kind != "image" else f"opened here: it is {signature.format}"
+        )
+        raise NotDecodable(f"{name} is not {what}", hint=f"pictures are {', '.join(_PLUGINS)}", name=name)
     import_module(f"PIL.{_PLUGINS[signature.format]}ImagePlugin")
     try:
         with Pil.open(io.BytesIO(content), formats=[signature.format]) as picture:

@@ -43,6 +43,7 @@ _FORMS = {
 _BRANDS = {
     b"avif": Signature("image", "AVIF", "image/avif"),
     b"avis": Signature("image", "AVIF", "image/avif"),
+    **dict.fromkeys((b"heic", b"heix", b"mif1", b"msf1"), Signature("image", "HEIC", "image/heic")),
     b"M4A ": Signature("audio", "M4A", "audio/mp4"),
     b"M4B ": Signature("audio", "M4A", "audio/mp4"),
 }

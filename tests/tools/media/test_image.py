@@ -102,6 +102,12 @@ def test_of_an_animation_the_first_frame_is_taken():
         assert np.abs(Image.open(content).pixels[0, 0].astype(int) - [255, 0, 0]).max() < 4
 
 
+def test_of_a_camera_s_several_pictures_in_one_file_the_first_is_taken():
+    pictures = [Pil.new("RGB", (8, 6), colour) for colour in ("red", "blue")]
+    image = Image.open(saved(pictures[0], "MPO", save_all=True, append_images=pictures[1:]))
+    assert image.mime == "image/jpeg" and image.pixels[0, 0, 0] > 240 > 20 > image.pixels[0, 0, 2]
+
+
 def test_the_pixel_limit_is_checked_before_a_pixel_is_decoded():
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -124,6 +130,7 @@ def test_errors_name_the_file(tmp_path):
         "half.png": (half(saved(Pil.fromarray(RAMP), "PNG")), "damaged or incomplete"),
         "half.jpg": (half(saved(Pil.fromarray(RAMP), "JPEG")), "damaged or incomplete"),
         "nothing.png": (b"", "is empty"),
+        "phone.jpg": (b"\0\0\0\x18ftypheic and so on", "it is HEIC"),
     }
     for name, (content, words) in cases.items():
         path = tmp_path / name
