@@ -24,6 +24,7 @@
     │   ├── PoolLimitTooSmall   larger than the pool's byte limit
     │   ├── OutOfMemory         the device is full after everything else was tried
     │   ├── EndpointError       a remote model did not answer
+    │   │   └── EndpointRefused     or never will: the key, the model's name or the request is wrong
     │   └── PlannerOutputError  a planner whose output is not a plan
     ├── RunError                the run as a whole stopped
     │   ├── Cancelled
@@ -198,6 +199,13 @@ class EndpointError(ModelError):
 
     code = "endpoint"
     retryable = True
+
+
+class EndpointRefused(EndpointError):
+    """A remote model said no (key, rights, model name, size of the request): trying again changes nothing."""
+
+    code = "endpoint-refused"
+    retryable = False
 
 
 class PlannerOutputError(ModelError):

@@ -1,6 +1,7 @@
 """The working half of the transformers loader: one backbone in memory, an adapter for each role it serves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
-    AutoProcessor,
     AutoTokenizer,
     StoppingCriteria,
     StoppingCriteriaList,
 )
+from transformers.utils import logging
 
 from ..errors import Cancelled, TooLarge
 from ..media.image import Image
@@ -38,8 +39,9 @@ class TransformersBackbone:
             config = AutoConfig.from_pretrained(folder, **local)
             self._looks = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
             kind = AutoModelForImageTextToText if self._looks else AutoModelForCausalLM
-            model = kind.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True, **local)
-            self._processor = AutoProcessor.from_pretrained(folder, **local) if self._looks else None
+            with _no_bars():
+                model = kind.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True, **local)
+            self._processor = _processor(folder, local) if self._looks else None
             self._tokenizer = (
                 self._processor.tokenizer if self._looks else AutoTokenizer.from_pretrained(folder, **local)
             )
@@ -251,6 +253,24 @@ class _Stopped(StoppingCriteria):  # type: ignore[misc]
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
         return torch.full((input_ids.shape[0],), self._stop.is_set(), device=input_ids.device)
+
+
+def _processor(folder: Path, local: dict[str, Any]) -> Any:
+    from transformers import AutoProcessor  # brings torchvision, seconds that a text model need not wait for
+
+    return AutoProcessor.from_pretrained(folder, **local)
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Without the library's own progress bars: a load is told by events."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _parts(pictures: Sequence[Image]) -> list[dict[str, str]]:
