@@ -5,13 +5,17 @@ belongs to (`run`), when it happened (`at`, seconds since the epoch) and what it
 versioned JSON that the command line, the notebook and servers print.
 """
 
-import asyncio
+from __future__ import annotations
+
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from threading import Lock, get_ident
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 EVENT_VERSION = 1
 # An async listener that falls this far behind loses the oldest events, so that a stalled reader cannot fill the memory.
@@ -201,6 +205,8 @@ class EventBus:
 
         Call it on the loop that will iterate. A reader more than `LISTENER_BACKLOG` events behind loses the oldest.
         """
+        import asyncio  # not at the head: the command line reads this module before it knows whether anything runs
+
         loop = asyncio.get_running_loop()
         thread = get_ident()
         queue: asyncio.Queue[Event] = asyncio.Queue(LISTENER_BACKLOG)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...tools.contract import Tool
 from .output import (
     ANSWERED,
     PARTIAL,
@@ -19,6 +18,9 @@ from .output import (
     print_json,
     print_table,
 )
+
+if TYPE_CHECKING:
+    from ...tools.contract import Tool
 
 
 def lineage(

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ...planners.plan import Plan
-from ...planners.render import to_terminal
 from ...tools.errors import (
     Cancelled,
     CheckpointBroken,
@@ -130,6 +128,9 @@ def _line(event: Event) -> str | None:
         case Routed():
             return f"[bold]route[/] {event.route} [dim]({event.confidence:.0%})[/] {_escape(event.reason)}"
         case Planned():
+            from ...planners.plan import Plan  # these two read YAML, which `--help` need not wait for
+            from ...planners.render import to_terminal
+
             plan = Plan.model_validate(event.plan)
             return f"[bold]plan[/] by {_escape(event.planner)}\n{_escape(to_terminal(plan))}"
         case ModelLoaded():
