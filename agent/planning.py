@@ -1,0 +1,117 @@
+"""From a routed request to a plan: who plans, what happens when that planner cannot, and the notes about it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from threading import Event as Flag
+from typing import TYPE_CHECKING, Any
+
+from ..planners.base import Planner, PlannerContext, Request
+from ..planners.phrases import phrasebook
+from ..planners.plan import Plan
+from ..planners.references import rewrite
+from ..planners.router import direct_plan
+from ..planners.script import ScriptPlanner
+from ..tools.errors import BudgetExceeded, PlannerOutputError
+from .events import Warned
+
+if TYPE_CHECKING:
+    from ..tools.roles import Completion
+    from .turn import Turn
+
+LOOK = "look"
+"""Id of the step that looks, in the plan of a request that is answered both ways."""
+
+
+async def make_plan(turn: Turn, route: str) -> tuple[Plan, list[str]]:
+    """A plan for the request by the given route, and notes that belong into the answer.
+
+    Raises what the planner raises when nobody can plan the request, and BudgetExceeded at the budget's limit.
+    """
+    request = turn.request()
+    if turn.ask.plan is not None:
+        return await _ask(ScriptPlanner(turn.ask.plan), turn, request), []
+    if route == "direct":
+        return direct_plan(request), []
+    plan, notes = await _by_planner(turn, request)
+    return (_with_look(plan, direct_plan(request)) if route == "both" else plan), notes
+
+
+def split(plan: Plan) -> tuple[list[str], list[str]]:
+    """The answer references of a plan made for both ways: those of looking, those of the tools."""
+    look = [text for text in plan.answer if text == f"${LOOK}"]
+    return look, [text for text in plan.answer if text not in look]
+
+
+async def _by_planner(turn: Turn, request: Request) -> tuple[Plan, list[str]]:
+    services = turn.services
+    usual = services.planners[services.usual]
+    try:
+        plan = await _ask(usual, turn, request)
+        reason = "untrained"
+    except PlannerOutputError as error:
+        turn.services.emit(Warned(turn.run, error.code, error.message))
+        plan = await _ask(services.planners["search"], turn, request)
+        reason = "refused"
+    if plan.planner != "search" or services.usual == "search":
+        return plan, []
+    book = phrasebook(request.language)
+    return plan, [book.say("planned_by_search", reason=book.entries["reasons"][reason])]
+
+
+async def _ask(planner: Planner, turn: Turn, request: Request) -> Plan:
+    """Let a planner work in a thread, with the profile's model for planning where it may want one."""
+    services, stop = turn.services, Flag()
+
+    def spend(completion: Completion) -> None:
+        turn.spending.add(tokens=completion.tokens_in + completion.tokens_out)
+        turn.spending.check()
+
+    async with AsyncExitStack() as stack:
+        model: Any = None
+        if planner.name not in ("search", "script") and "planner" in services.pool.roles:
+            (model,) = await stack.enter_async_context(services.pool.lease("planner"))
+        context = PlannerContext(
+            services.registry,
+            services.pool.roles,
+            model,
+            turn.ask.seed,
+            services.emit,
+            services.pool.fits,
+            spend,
+            stop,
+        )
+        work = asyncio.ensure_future(asyncio.to_thread(planner.plan, request, context))
+        left = turn.spending.seconds_left
+        try:
+            await asyncio.wait((work,), timeout=min(left, 1e9))
+        except asyncio.CancelledError:
+            stop.set()
+            await asyncio.wait((work,))  # the lease must outlive the call; generation stops at its next token
+            raise
+        if not work.done():
+            stop.set()
+            await asyncio.wait((work,))
+            turn.spending.check()
+            raise BudgetExceeded("the budget is used up before there was a plan", field="seconds")
+        return work.result()
+
+
+def _with_look(plan: Plan, look: Plan) -> Plan:
+    """The tools' plan and the step that looks, as one plan: they run side by side and share the journal."""
+    names = {step.id for step in plan.steps}
+    renamed = {LOOK: next(f"{LOOK}_{n}" for n in range(1, len(names) + 2) if f"{LOOK}_{n}" not in names)}
+    steps = [
+        step.model_copy(
+            update={
+                "id": renamed.get(step.id, step.id),
+                "args": {name: rewrite(value, renamed) for name, value in step.args.items()},
+                "each": rewrite(step.each, renamed),
+            }
+        )
+        for step in plan.steps
+    ]
+    first = look.steps[0].model_copy(update={"id": LOOK})
+    answer = [f"${LOOK}", *rewrite(list(plan.answer), renamed)]
+    return plan.model_copy(update={"steps": [first, *steps], "answer": answer})
