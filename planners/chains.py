@@ -17,6 +17,9 @@ from ..tools.registry import Registry
 Cost = tuple[int, int]
 """What a chain loses of the meaning, then what it takes; compared in that order."""
 
+SELECTIONS = ("boxes", "masks", "points", "spans")
+"""Kinds that say which things of a medium are meant."""
+
 _LOSS: Mapping[str, int] = {"meaning": 0, "form": 1, "part": 2}
 _TAKES: Mapping[str, int] = {"instant": 1, "cpu": 2, "model": 20, "remote": 60}
 
@@ -37,6 +40,16 @@ def needs(tool: Tool) -> tuple[str, ...]:
 def refines(tool: Tool) -> bool:
     """Whether the tool gives the kind that it is given, so that it changes a value rather than making one."""
     return tool.returns.kind in needs(tool)
+
+
+def narrows(tool: Tool) -> bool:
+    """Whether the tool chooses among things found, which is part of naming them."""
+    return refines(tool) and tool.returns.kind in SELECTIONS
+
+
+def edits(tool: Tool) -> bool:
+    """Whether the tool gives a changed medium of the same form, so that edits can follow each other on it."""
+    return refines(tool) and not narrows(tool) and tool.card.keeps == "form"
 
 
 def sources(at_hand: Iterable[str], tools: Iterable[Tool]) -> dict[str, Source]:

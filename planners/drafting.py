@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..tools.contract import Tool
 from ..tools.signature import Param
 from .base import Request
-from .chains import needs, refines, sources
+from .chains import edits, narrows, needs, refines, sources
 from .plan import Step
 from .reading import Clause, Match, Thing
 from .references import quote
@@ -47,13 +48,10 @@ class _Last:
     things: tuple[Thing, ...] = ()
     ref: str = ""
     kind: str | None = None
+    images: tuple[int, ...] | None = None
 
 
-Mark = tuple[int, dict[str, str], set[str], _Last]
-
-
-class _Apart(Exception):
-    """A step would have to walk two lists side by side, which a plan cannot say."""
+Mark = dict[str, Any]
 
 
 class Draft:
@@ -69,6 +67,9 @@ class Draft:
         self._lists: set[str] = set()
         self._last = _Last()
         self._replaced: dict[str, str] = {}
+        self._edited: dict[str, str] = {}
+        self.superseded: set[str] = set()
+        """References that a later edit of the same medium has made into steps on the way."""
 
     def attached(self, kind: str) -> int:
         """How many attachments of the kind there are."""
@@ -76,12 +77,11 @@ class Draft:
 
     def mark(self) -> Mark:
         """Where the draft stands, for `undo`."""
-        return len(self.steps), dict(self._refs), set(self._lists), self._last
+        return {name: copy(value) for name, value in vars(self).items()}
 
     def undo(self, mark: Mark) -> None:
-        """Take back every step since the mark."""
-        size, self._refs, self._lists, self._last = mark
-        del self.steps[size:]
+        """Take back everything since the mark."""
+        vars(self).update(mark)
 
     def fulfil(self, wish: Wish) -> list[str]:
         """The references that the wish's tool gives: one, or one for each picture where they must be worked
@@ -90,17 +90,14 @@ class Draft:
         Raises CannotBuild.
         """
         wish = self._recalled(wish)
+        images = wish.images if wish.images is not None else self._last.images
         total = self.attached("image")
-        images = wish.images or (tuple(range(total)) if total > 1 else ())
-        mark = self.mark()
-        try:
-            whole = "$in.image[*]" if total > 1 and len(images) == total else ""
-            refs = [self._goal(wish, whole or _nth(images))]
-        except _Apart:
-            self.undo(mark)
-            refs = [self._goal(wish, _nth((number,))) for number in images]
-        tool = wish.match.tool if wish.match else None
-        self._last = _Last(wish.things, refs[-1], tool.returns.kind if tool else None)
+        if images is None or len(images) == total:
+            refs = [self._goal(wish, "$in.image[*]" if total > 1 else "")]
+        else:
+            refs = [self._goal(wish, _nth(number)) for number in images]
+        kind = wish.match.tool.returns.kind if wish.match else None
+        self._last = _Last(wish.things, refs[-1], kind, images)
         return refs
 
     def value(self, kind: str, wish: Wish, image: str = "", many: bool = False) -> str:
@@ -131,16 +128,32 @@ class Draft:
         if image == "$in.image[*]":
             self._lists.add(image)
         tool = wish.match.tool
+        if edits(tool):
+            return self._edit(tool, wish, image)
         ref = self._call(tool, wish, image, wish.own, goal=True)
         kind = tool.returns.kind
         return ref if kind is None or refines(tool) else self._refined(ref, kind, wish, image)
+
+    def _edit(self, tool: Tool, wish: Wish, image: str) -> str:
+        """A changed medium; it takes up what earlier edits of the same medium made, so that both show in
+        the end.
+        """
+        target = next(param for param in tool.params if param.kind == tool.returns.kind and not param.optional)
+        base = self.value(target.kind or "", wish, image)
+        base = next((first for first, latest in self._edited.items() if latest == base), base)
+        before = self._edited.get(base, base)
+        ref = self._call(tool, wish, image, {**wish.own, target.name: before}, goal=True)
+        if before not in (base, ref):
+            self.superseded.add(before)
+        self._edited[base] = ref
+        return ref
 
     def _refined(self, ref: str, kind: str, wish: Wish, image: str) -> str:
         """The value narrowed down by what is said about the thing ("largest", "red")."""
         for value in wish.things[0].values if wish.things else ():
             for tool in self.tools:
                 name = _takes(tool, value)
-                if name is not None and refines(tool) and tool.returns.kind == kind:
+                if name is not None and narrows(tool) and tool.returns.kind == kind:
                     given = next(param.name for param in tool.params if param.kind == kind)
                     ref = self._call(tool, wish, image, {name: value, given: ref})
                     break
@@ -150,13 +163,15 @@ class Draft:
         """A reference to the output of a call of the tool, with every argument that the wish settles."""
         args: dict[str, Any] = {}
         filled = False
+        asked = {name for name, _, _ in wish.match.slots} if goal and wish.match else set()
+        asked &= {param.name for param in tool.params if param.kind is not None}
         for param in tool.params:
             if param.name in given:
                 value: Any = given[param.name]
                 if not param.optional or param.default != value:
                     args[param.name] = value
             elif param.kind is not None:
-                if param.optional and (filled or not wish.named):
+                if param.optional and (filled or not wish.named or param.name not in (asked or {param.name})):
                     continue
                 try:
                     args[param.name] = self.value(param.kind, wish, image, param.many)
@@ -199,13 +214,12 @@ class Draft:
 
     def _step(self, tool: Tool, args: dict[str, Any]) -> str:
         """The step that calls the tool so; an equal one is used again."""
-        lists = {value for value in args.values() if isinstance(value, str) and value in self._lists}
-        lists -= {args[param.name] for param in tool.params if param.many and param.name in args and param.kind}
-        if len(lists) > 1:
-            raise _Apart
-        each = lists.pop() if lists else None
-        if each is not None:
-            args = {name: "$item" if value == each else value for name, value in args.items()}
+        whole = {args[param.name] for param in tool.params if param.kind and param.many and param.name in args}
+        lists = [value for value in args.values() if isinstance(value, str) and value in self._lists - whole]
+        lists = list(dict.fromkeys(lists))
+        each: str | list[str] | None = lists if len(lists) > 1 else lists[0] if lists else None
+        items = {ref: f"$item[{place}]" if len(lists) > 1 else "$item" for place, ref in enumerate(lists)}
+        args = {name: items.get(value, value) if isinstance(value, str) else value for name, value in args.items()}
         key = json.dumps([tool.name, args, each], sort_keys=True)
         if key not in self._refs:
             step = Step(id=f"s{len(self.steps) + 1}", tool=tool.name, args=args, each=each)
@@ -224,6 +238,7 @@ class Draft:
         wanted = needs(wish.match.tool)
         if last.kind is not None and last.ref and wanted and set(wanted) == {last.kind} and not thing.values:
             self._replaced = {last.kind: last.ref}
+            self.superseded.add(last.ref)
             return replace(wish, things=())
         if not last.things:
             return wish
@@ -245,10 +260,8 @@ class Draft:
         return kinds
 
 
-def _nth(images: tuple[int, ...]) -> str:
-    if not images:
-        return ""
-    return f"$in.image[{images[0]}]" if images[0] else "$in.image"
+def _nth(number: int) -> str:
+    return f"$in.image[{number}]" if number else "$in.image"
 
 
 def _takes(tool: Tool, value: str) -> str | None:
@@ -261,5 +274,5 @@ def _takes(tool: Tool, value: str) -> str | None:
 
 def _tool_of(value: str, tools: Sequence[Tool]) -> str | None:
     """The tool that narrows things down by this value."""
-    found = [tool.name for tool in tools if refines(tool) and _takes(tool, value) is not None]
+    found = [tool.name for tool in tools if narrows(tool) and _takes(tool, value) is not None]
     return found[0] if found else None

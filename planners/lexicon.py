@@ -90,7 +90,7 @@ def lexicon() -> Lexicon:
         ordinals={stems(name): number for part in data["ordinals"].values() for name, number in part.items()},
         values=values,
         choosing=frozenset(data["choosing"]),
-        opening=_opening(data["openings"]),
+        opening=_opening(data["openings"], "|".join(data["opening_stops"].split())),
         joiner=_joiner(data["joiners"]),
     )
 
@@ -117,9 +117,10 @@ def _alternatives(languages: Mapping[str, str], language: str) -> str:
     return "|".join(re.escape(entry) for entry in sorted(entries, key=len, reverse=True))
 
 
-def _opening(data: Mapping[str, str]) -> re.Pattern[str]:
+def _opening(data: Mapping[str, str], stops: str) -> re.Pattern[str]:
     english, chinese = _alternatives(data, "en"), _alternatives(data, "zh")
-    return re.compile(rf"\s*(?:(?:{english})(?![\w'])|(?:{chinese}))[\s,:!，：]*", re.IGNORECASE)
+    kept = rf"(?![\w'])(?!\s+(?:{stops})\b)"
+    return re.compile(rf"\s*(?:(?:{english}){kept}|(?:{chinese}))[\s,:!，：]*", re.IGNORECASE)
 
 
 def _joiner(data: Mapping[str, str]) -> re.Pattern[str]:

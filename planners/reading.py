@@ -27,13 +27,23 @@ _GAP = 2
 
 @dataclass(frozen=True)
 class Pattern:
-    """An example of a card, compiled.  `parts` are stems, or slots written "{name}"; `anchors` are those
-    stems that must be found, with the weight that a match is worth."""
+    """An example of a card, compiled.
+
+    `parts` are stems, or slots written "{name}"; `anchors` are the stems that must be found; `chosen`
+    holds, for each slot that takes one of a few words, their wordings, of which one must be said; a match
+    is worth `weight`.
+    """
 
     tool: Tool
     parts: Words
     anchors: frozenset[str]
     weight: float
+    chosen: tuple[tuple[Words, ...], ...]
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """The words of the example, without its slots."""
+        return tuple(part for part in self.parts if not part.startswith("{"))
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,10 @@ class Clause:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.words = words(text)
+        said = words(text)
+        while said and not said[-1].text.isalnum():
+            said.pop()
+        self.words = said
         self.stems: Words = tuple(stem(word.text) for word in self.words)
 
     def span(self, start: int, end: int) -> str:
@@ -77,12 +90,13 @@ def clauses(text: str, tools: Iterable[Tool]) -> list[Clause]:
     """The wishes of a request, in order: sentences, cut once more at joiners that something like a wish
     follows.
     """
-    heads = _heads(tuple(tools))
+    offered = tuple(tools)
+    heads, patterns = _heads(offered), _patterns(offered)
     found: list[str] = []
     for sentence in _ENDS.split(text):
         start = 0
         for joint in lexicon().joiner.finditer(sentence):
-            if joint.start() > start and _begins_wish(sentence[joint.end() :], heads):
+            if joint.start() > start and _begins_wish(sentence[joint.end() :], heads, patterns):
                 found.append(sentence[start : joint.start()])
                 start = joint.end()
         found.append(sentence[start:])
@@ -116,8 +130,20 @@ def _patterns(tools: tuple[Tool, ...]) -> tuple[Pattern, ...]:
         if len(fixed) == 1 and anchors <= light:
             continue  # "the {by} {labels}" tells how things are named, which is no wish
         # A pattern of light words alone ("is there a {labels}") says little, and an empty one ("{question}") nothing.
-        found.append(Pattern(tool, parts, anchors, weight / 4 if anchors <= light else weight))
+        worth = weight / 4 if anchors <= light else weight
+        found.append(Pattern(tool, parts, anchors, worth, _chosen(tool, parts)))
     return tuple(found)
+
+
+def choices(tool: Tool) -> dict[str, tuple[str, ...]]:
+    """The tool's parameters that take one of a few words, with these words."""
+    listed = {param.name: param.schema.get("enum", ()) for param in tool.params if param.kind is None}
+    return {name: tuple(str(value) for value in options) for name, options in listed.items() if options}
+
+
+def _chosen(tool: Tool, parts: Words) -> tuple[tuple[Words, ...], ...]:
+    found = [options for name, options in choices(tool).items() if f"{{{name}}}" in parts]
+    return tuple(tuple(wording for value in options for wording in lexicon().wordings(value)) for options in found)
 
 
 def _examples(tool: Tool) -> tuple[str, ...]:
@@ -134,19 +160,27 @@ def _parts(example: str) -> Words:
 
 def _match(pattern: Pattern, clause: Clause) -> Match | None:
     """Place the pattern's words one after another, each as early as it can stand."""
+    there = sum(part in clause.stems for part in pattern.fixed)
+    if 2 * there < len(pattern.fixed):
+        return None  # one word of a long example ("number") is no sign of it
+    if not all(any(find(wording, clause.stems) >= 0 for wording in options) for options in pattern.chosen):
+        return None
     used: set[int] = set()
     slots: list[tuple[str, int]] = []
-    place, free = 0, True
+    place, free = 0, False
     for part in pattern.parts:
         if part.startswith("{"):
             slots.append((part[1:-1], place))
             free = True
             continue
+        anchor = part in pattern.anchors
+        if free and not anchor:
+            continue  # a light word after a slot may as well belong to what fills it
         at = find((part,), clause.stems, place)
-        if at >= 0 and (free or _close(clause, place, at)):
+        if at >= 0 and (free or not used or _close(clause, place, at)):
             used.add(at)
             place, free = at + 1, False
-        elif part in pattern.anchors:
+        elif anchor:
             return None
     ends = [min((at for at in used if at >= start), default=len(clause.stems)) for _, start in slots]
     found = tuple((name, start, end) for (name, start), end in zip(slots, ends, strict=True))
@@ -167,9 +201,12 @@ def _heads(tools: tuple[Tool, ...]) -> frozenset[str]:
     return lexicon().wishes | {word for word in first if not word.startswith("{") and word not in lexicon().light}
 
 
-def _begins_wish(rest: str, heads: frozenset[str]) -> bool:
-    begin = stems(_opened(rest)[:40])[:1]
-    return bool(begin) and begin[0] in heads
+def _begins_wish(rest: str, heads: frozenset[str], patterns: Sequence[Pattern]) -> bool:
+    clause = Clause(_opened(rest))
+    if not clause.stems or clause.stems[0] in heads:
+        return bool(clause.stems)
+    # A Chinese wish may begin with what it is about ("星星在哪里"), so there the whole of it must fit an example.
+    return not clause.stems[0].isascii() and any(_match(one, clause) for one in patterns if one.weight > 0)
 
 
 def _opened(text: str) -> str:
@@ -183,8 +220,8 @@ def _opened(text: str) -> str:
 class Thing:
     """A noun phrase: the noun as typed, the enumerated values said about it, nearest to the noun first.
 
-    `whole` says that the noun is the picture itself, `pronoun` that something named before is meant: "one" for a
-    single thing or none in particular ("it"), "many" for things ("them").
+    `whole` says that the noun is the picture itself, `pronoun` that something named before is meant: "one"
+    for a single thing or none in particular ("it"), "many" for things ("them").
     """
 
     noun: str = ""
@@ -203,8 +240,8 @@ def things(
 ) -> list[Thing]:
     """The noun phrases between two words, cut where "and" or a comma stands between two nouns.
 
-    `values` maps the position where a wording of an enumerated value starts to (its end, the value); `used` are the
-    positions of other words that are no part of a noun phrase.
+    `values` maps the position where a wording of an enumerated value starts to (its end, the value); `used`
+    are the positions of other words that are no part of a noun phrase.
     """
     found: list[Thing] = []
     begin = start
@@ -227,6 +264,8 @@ def _thing(
     first = place
     while place < end and place not in marked and clause.stems[place] not in lex.phrase_end:
         place += 1
+    while place > first and clause.stems[place - 1] in lex.determiners - _nouns(lex):
+        place -= 1
     said = [(at, value) for at, (_, value) in sorted(values.items()) if start <= at < end]
     before = [value for at, value in reversed(said) if at < first]
     after = [value for at, value in said if at >= first]
@@ -240,7 +279,8 @@ def _thing(
         yield Thing(values=ordered, pronoun="many" if many else "one")
         return
     head = noun[1:] if noun[:1] in lex.ordinals else noun
-    whole = head in lex.picture and not ordered
+    numbered = head[:1] in lex.picture and all(word == "number" or word.isdecimal() for word in head[1:])
+    whole = (head in lex.picture or numbered) and not ordered
     yield Thing("" if whole else clause.span(first, place), ordered, whole)
 
 

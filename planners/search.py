@@ -16,15 +16,15 @@ from typing import Any
 from ..tools.contract import Tool
 from ..tools.errors import PlanError
 from .base import PlannerContext, Request
-from .chains import needs, sources
+from .chains import narrows, needs, sources
 from .drafting import CannotBuild, Draft, Wish
 from .lexicon import Words, find, lexicon
 from .plan import Plan
-from .reading import Clause, Match, clauses, matches, things
+from .reading import Clause, Match, choices, clauses, matches, things
 from .retrieval import rank
 from .violation import Violation
 
-_LIKELY = 0.18
+_LIKELY = 0.35
 """Cosine from which a tool's card counts as what a wish means although no example fits; found on the built-
 in cards.
 """
@@ -50,6 +50,7 @@ class SearchPlanner:
         for number, clause in enumerate(telling):
             wanted = request.want if number == len(telling) - 1 else None
             answer += _fulfil(clause, draft, tools, wanted)
+        answer = [ref for ref in answer if ref not in draft.superseded]
         if not answer and request.want is not None:
             answer += _by_kind(request.want, draft)
         if not answer:
@@ -78,18 +79,13 @@ def goals(clause: Clause, tools: Sequence[Tool]) -> list[Match]:
     whose card is close in words.  Last, for a question, tools that take any question at all; their weight
     is 0.
     """
-    found = sorted(matches(clause, tools), key=lambda match: (_chooses(match.tool), -match.weight))
+    found = sorted(matches(clause, tools), key=lambda match: (narrows(match.tool), -match.weight))
     telling = [match for match in found if match.weight > _NOTHING]
     known = {match.tool.name for match in telling}
-    near = [(score, tool) for score, tool in rank(clause.text, tools) if score >= _LIKELY and not _chooses(tool)]
+    near = [(score, tool) for score, tool in rank(clause.text, tools) if score >= _LIKELY and not narrows(tool)]
     close = [Match(tool, score, frozenset(), ()) for score, tool in near if tool.name not in known]
     loose = [replace(match, weight=0.0) for match in found if match.weight <= _NOTHING and clause.asks]
     return [*telling, *close, *loose]
-
-
-def _chooses(tool: Tool) -> bool:
-    """Whether the tool narrows down a derived kind, which is part of naming a thing rather than a wish."""
-    return tool.returns.kind in needs(tool) and tool.returns.kind in ("boxes", "masks", "points", "spans")
 
 
 def _fulfil(clause: Clause, draft: Draft, tools: Sequence[Tool], want: str | None) -> list[str]:
@@ -132,7 +128,7 @@ def _build(clause: Clause, match: Match, draft: Draft) -> list[str]:
 def _values(clause: Clause, match: Match, tools: Sequence[Tool]) -> dict[int, tuple[int, str]]:
     """Where enumerated values are said: start -> (end, value); the longest wording counts."""
     wordings: list[tuple[Words, str]] = []
-    for value in dict.fromkeys(value for tool in tools for _, options in choices(tool) for value in options):
+    for value in dict.fromkeys(value for tool in tools for options in choices(tool).values() for value in options):
         wordings += [(wording, value) for wording in lexicon().wordings(value)]
     found: dict[int, tuple[int, str]] = {}
     taken = set(match.used)
@@ -147,17 +143,11 @@ def _values(clause: Clause, match: Match, tools: Sequence[Tool]) -> dict[int, tu
     return found
 
 
-def choices(tool: Tool) -> list[tuple[str, tuple[str, ...]]]:
-    """The tool's parameters that take one of a few words, with these words."""
-    listed = [(param.name, param.schema.get("enum", ())) for param in tool.params if param.kind is None]
-    return [(name, tuple(str(value) for value in options)) for name, options in listed if options]
-
-
 def _own_value(tool: Tool, values: Mapping[int, tuple[int, str]]) -> tuple[int, str, str] | None:
     """The value that the wished tool itself takes: (position, parameter, value).  The last one said, as in
     "paint the red car blue"."""
     for at in sorted(values, reverse=True):
-        for name, options in choices(tool):
+        for name, options in choices(tool).items():
             if values[at][1] in options:
                 return at, name, values[at][1]
     return None

@@ -14,7 +14,9 @@ CARD = Card(
     cost="cpu",
     keeps="form",
     examples=(
-        "mark the {labels}", "draw boxes around the {labels}", "highlight the {labels}",
+        "mark the {labels}", "draw boxes around the {labels}", "frame the {labels}", "show me the {labels}",
+        "outline the {masks}",
+        "highlight the {masks}", "draw the outline of the {masks}", "show the masks of the {masks}",
         "annotate the {labels}", "put a box around the {labels}", "标出{labels}", "框出{labels}",
     ),
     answer={"en": "The {labels} {is|are} marked in the picture.", "zh": "已在图中标出{labels}。"},

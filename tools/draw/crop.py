@@ -18,8 +18,10 @@ CARD = Card(
         "crop the {labels}",
         "crop the picture around the {labels}",
         "zoom in on the {labels}",
+        "trim the picture to the {labels}",
         "裁剪{labels}",
         "裁剪出{labels}",
+        "裁剪到{labels}",
     ),
     answer={"en": "The picture is cropped to the {labels}.", "zh": "已将图片裁剪到{labels}。"},
 )

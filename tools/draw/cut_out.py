@@ -14,7 +14,9 @@ CARD = Card(
     keeps="part",
     examples=(
         "cut out the {labels}", "cut the {labels} out", "remove the background of the {labels}",
-        "extract the {labels}", "isolate the {labels}", "把{labels}抠出来", "抠出{labels}",
+        "extract the {labels}", "isolate the {labels}", "clip the {labels} out",
+        "make a cutout of the {labels}", "give me a cut-out of the {labels}",
+        "把{labels}抠出来", "抠出{labels}", "把{labels}剪出来",
     ),
     answer={"en": "The {labels} {is|are} cut out.", "zh": "已抠出{labels}。"},
 )  # fmt: skip

@@ -16,6 +16,7 @@ CARD = Card(
     examples=(
         "make it black and white", "turn the picture grey", "greyscale the {labels}",
         "make the {labels} black and white", "turn the {labels} black and white", "turn the {labels} grey",
+        "make the {labels} grey", "make the {labels} monochrome", "turn the {labels} into greyscale",
         "convert the {labels} to black and white", "desaturate the {labels}", "remove the colour from the {labels}",
         "把图片变成黑白", "把{labels}变成黑白", "把{labels}变成灰色",
     ),

@@ -17,7 +17,8 @@ CARD = Card(
     keeps="form",
     examples=(
         "make the {labels} {colour}", "paint the {labels} {colour}", "recolour the {labels} {colour}",
-        "turn the {labels} {colour}", "change the {labels} to {colour}",
+        "turn the {labels} {colour}", "dye the {labels} {colour}", "colour the {labels} {colour}",
+        "change the {labels} to {colour}",
         "change the colour of the {labels} to {colour}",
         "把{labels}变成{colour}", "把{labels}涂成{colour}", "把{labels}改成{colour}",
     ),

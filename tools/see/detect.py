@@ -14,7 +14,9 @@ CARD = Card(
     cost="model",
     batch=True,
     examples=(
-        "find the {labels}", "detect all {labels}", "show me where the {labels} are", "look for the {labels}",
+        "find the {labels}", "detect all {labels}", "show me where the {labels} are",
+        "look for the {labels}", "search for the {labels}",
+        "get the boxes of the {labels}", "give me boxes for the {labels}",
         "找出{labels}", "检测图中的{labels}",
     ),
     nouns=NOUNS,

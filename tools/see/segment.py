@@ -14,7 +14,13 @@ CARD = Card(
     bad_at="thin or see-through things; it takes what fills the box, whatever its label says",
     cost="model",
     batch=True,
-    examples=("segment the {labels}", "outline the {labels}", "mask the {labels}", "分割{labels}"),
+    examples=(
+        "segment the {labels}",
+        "mask the {labels}",
+        "get the masks of the {labels}",
+        "make a mask of the {labels}",
+        "分割{labels}",
+    ),
     answer={"en": "{value} {labels} {was|were} segmented.", "zh": "分割出{value}个{labels}。"},
 )
 
