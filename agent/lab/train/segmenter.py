@@ -142,8 +142,8 @@ def _save(sam: Sam, folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def train(out: Path, *, minutes: float, seed: int, device: str, resume_from: Path | None, log: Log = print) -> Path:
-    """Train for ``minutes`` of wall time; returns the folder with model.safetensors and config.json (in ``out``).
+def train(out: Path, *, minutes: float, seed: int, device: str, resume_from: Path | None, log: Log = print) -> None:
+    """Train for ``minutes`` of wall time; exports model.safetensors and config.json to ``out``.
 
     ``resume_from`` is such a folder of an earlier run, whose weights are the start of a fresh schedule. A checkpoint
     is written every three minutes.
@@ -179,7 +179,6 @@ def train(out: Path, *, minutes: float, seed: int, device: str, resume_from: Pat
             log(f"held out: {evaluate(sam, n=25)}")
             saved = time.time()
     _save(sam, out)
-    return out
 
 
 def main() -> None:
@@ -193,10 +192,10 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    folder = train(**vars(given))
+    train(**vars(given))
     sam = build_sam(SAM_MINI_DIMS)
-    sam.load_state_dict(load_full(folder / "model.safetensors"))
-    print(json.dumps({"checkpoint": str(folder), "held_out": evaluate(sam, n=200, split="test")}))
+    sam.load_state_dict(load_full(given.out / "model.safetensors"))
+    print(json.dumps(evaluate(sam, n=200, split="test")))
 
 
 if __name__ == "__main__":
