@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..errors import UnknownRole
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -103,6 +105,15 @@ class Loader(Protocol):
     def load(self, spec: ModelSpec) -> Backbone:
         """Load the checkpoint. Raises ``CheckpointMissing``, ``CheckpointBroken`` or another ``ModelError``."""
         ...
+
+
+def cannot_serve(spec: ModelSpec, role: str, served: str) -> UnknownRole:
+    """The error for a role that the loaded model does not serve."""
+    return UnknownRole(
+        f"{spec.checkpoint} cannot be the {role}: loaded by {spec.loader} it serves {served}",
+        hint=f"choose another checkpoint or loader for the {role}",
+        role=role,
+    )
 
 
 def versions(*names: str) -> dict[str, str]:

@@ -12,10 +12,10 @@ from segment_anything import SamPredictor, sam_model_registry
 from ..media.boxes import Boxes
 from ..media.image import Image
 from ..media.masks import Masks
-from .base import ModelSpec, versions
+from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
 from .sam_builder import build_sam, segment_boxes
-from .torch_parts import cannot_serve, computing, device_of, dtype_of, free, load_state, nbytes_of, put_state
+from .torch_parts import computing, device_of, dtype_of, free, load_state, nbytes_of, put_state
 
 
 class SegmentAnythingBackbone:

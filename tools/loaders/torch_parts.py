@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..errors import ModelError, OutOfMemory, UnknownRole
+from ..errors import ModelError, OutOfMemory
 from .base import ModelSpec
 from .checkpoints import broken
 
@@ -49,15 +49,6 @@ def free(device: torch.device) -> None:
     """Give the device's cached blocks back after a model was dropped."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
-
-
-def cannot_serve(spec: ModelSpec, role: str, served: str) -> UnknownRole:
-    """The error for a role that the loaded model does not serve."""
-    return UnknownRole(
-        f"{spec.checkpoint} cannot be the {role}: loaded by {spec.loader} it serves {served}",
-        hint=f"choose another checkpoint or loader for the {role}",
-        role=role,
-    )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
+    AutoProcessor,
     AutoTokenizer,
     StoppingCriteria,
     StoppingCriteriaList,
@@ -21,9 +22,9 @@ from transformers.utils import logging
 from ..errors import Cancelled, TooLarge
 from ..media.image import Image
 from ..roles import Completion, Constraint, Message, Reply, StopFlag
-from .base import ModelSpec, versions
+from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
-from .torch_parts import cannot_serve, computing, device_of, dtype_of, free, nbytes_of
+from .torch_parts import computing, device_of, dtype_of, free, nbytes_of
 
 
 class TransformersBackbone:
@@ -41,7 +42,7 @@ class TransformersBackbone:
             kind = AutoModelForImageTextToText if self._looks else AutoModelForCausalLM
             with _no_bars():
                 model = kind.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True, **local)
-            self._processor = _processor(folder, local) if self._looks else None
+            self._processor: Any = AutoProcessor.from_pretrained(folder, **local) if self._looks else None
             self._tokenizer = (
                 self._processor.tokenizer if self._looks else AutoTokenizer.from_pretrained(folder, **local)
             )
@@ -253,12 +254,6 @@ class _Stopped(StoppingCriteria):  # type: ignore[misc]
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
         return torch.full((input_ids.shape[0],), self._stop.is_set(), device=input_ids.device)
-
-
-def _processor(folder: Path, local: dict[str, Any]) -> Any:
-    from transformers import AutoProcessor  # brings torchvision, seconds that a text model need not wait for
-
-    return AutoProcessor.from_pretrained(folder, **local)
 
 
 @contextmanager

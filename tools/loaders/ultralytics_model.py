@@ -14,9 +14,9 @@ from torch import nn
 
 from ..media.boxes import Boxes
 from ..media.image import Image
-from .base import ModelSpec, versions
+from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken, cache_folder
-from .torch_parts import cannot_serve, computing, device_of, dtype_of, free, load_state, nbytes_of, put_state
+from .torch_parts import computing, device_of, dtype_of, free, load_state, nbytes_of, put_state
 
 _SIDE = 640  # pixels, what ultralytics assumes of a model that says nothing
 _MOST = 300  # boxes a picture, ultralytics' own default
