@@ -146,7 +146,8 @@ class Agent:
         try:
             while (event := await events.get()) is not None:
                 yield event
-            yield await asyncio.wrap_future(work)
+            result: Result = await asyncio.wrap_future(work)
+            yield result
         finally:
             leave()
             work.cancel()

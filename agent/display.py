@@ -5,16 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..planners.plan import Plan
 from ..tools.media.artifact import Artifact
 from ..tools.media.image import Image
-
-if TYPE_CHECKING:
-    from .result import Result
 
 _WIDEST = 640  # pixels; larger pictures are shown reduced, the artifact itself keeps its size
 _MOST_INLINE_BYTES = 20_000_000
@@ -25,24 +22,24 @@ _CELL = "style='text-align:left;vertical-align:top;padding:2px 10px;border-botto
 _CHECKED = "background:repeating-conic-gradient(#ddd 0% 25%,#fff 0% 50%) 0 0/16px 16px"
 
 
-def to_html(result: Result) -> str:
-    """The answer, overlays and artifacts (pictures, players, text), the plan with statuses and times, and the facts."""
-    facts = [f"run {result.run_id}", result.status]
-    if result.route:
-        facts.append(f"route {result.route['kind']}: {result.route['reason']}")
-    if "seconds" in result.usage:
-        facts.append(f"{result.usage['seconds']:.2f} s")
+def to_html(
+    text: str,
+    media: Mapping[str, Artifact],
+    plan: Plan | None,
+    steps: Mapping[str, Mapping[str, Any]],
+    facts: Sequence[str],
+) -> str:
+    """The answer's text, named media, the plan with its steps' records, and a line of facts."""
     shown = [
-        f"<p style='font-size:1.1em;white-space:pre-wrap'>{escape(result.text)}</p>",
-        *_figures(result),
-        *([_plan_table(result.plan, result)] if result.plan is not None else []),
+        f"<p style='font-size:1.1em;white-space:pre-wrap'>{escape(text)}</p>",
+        *_figures(media),
+        *([_plan_table(plan, steps)] if plan is not None else []),
         f"<p style='opacity:.7;font-size:.85em'>{escape(' · '.join(facts))}</p>",
     ]
     return f"<div style='{_STYLE}'>{''.join(shown)}</div>"
 
 
-def _figures(result: Result) -> Iterator[str]:
-    named = {**result.overlays(), **result.artifacts}
+def _figures(named: Mapping[str, Artifact]) -> Iterator[str]:
     if named:
         yield "<div style='display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start'>"
         for name, artifact in named.items():
@@ -79,10 +76,10 @@ def _data(content: bytes, mime: str) -> str:
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"
 
 
-def _plan_table(plan: Plan, result: Result) -> str:
+def _plan_table(plan: Plan, steps: Mapping[str, Mapping[str, Any]]) -> str:
     rows = [f"<tr>{''.join(f'<th {_CELL}>{name}</th>' for name in ('', 'step', 'tool', 'arguments', 'seconds'))}</tr>"]
     for step in plan.steps:
-        record = result.steps.get(step.id, {})
+        record = steps.get(step.id, {})
         arguments = {**({"each": step.each} if step.each else {}), **step.args}
         told = ", ".join(f"{name}={_literal(value)}" for name, value in arguments.items())
         seconds = record.get("seconds")

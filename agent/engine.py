@@ -94,7 +94,8 @@ class Engine:
         """The checked plan of a request, without running it or keeping anything of it."""
         turn = Turn(ask, run_id, self._services, Budget().start(), sources, dry=True)
         config = _config(f"plan:{run_id}")
-        state = {**fresh(run_id), "known": await self._known(ask.thread)}
+        state = fresh(run_id)
+        state["known"] = await self._known(ask.thread)
         try:
             ended = await self._graph.ainvoke(state, config, context=turn, durability="exit")
         finally:

@@ -134,7 +134,7 @@ async def _check(state: State, runtime: Runtime[Turn]) -> Command[Literal["appro
         services.emit(PlanChecked(turn.run, tuple(error.violations)))
         raise
     services.emit(PlanChecked(turn.run))
-    return Command(goto=END if turn.dry else "approve")
+    return Command(goto="__end__" if turn.dry else "approve")
 
 
 async def _approve(state: State, runtime: Runtime[Turn]) -> Command[Literal["check", "execute", "answer"]]:

@@ -99,7 +99,12 @@ class Result:
     def _repr_html_(self) -> str:
         from .display import to_html
 
-        return to_html(self)
+        facts = [f"run {self.run_id}", self.status]
+        if self.route:
+            facts.append(f"route {self.route['kind']}: {self.route['reason']}")
+        if "seconds" in self.usage:
+            facts.append(f"{self.usage['seconds']:.2f} s")
+        return to_html(self.text, {**self.overlays(), **self.artifacts}, self.plan, self.steps, facts)
 
     def _located(self) -> dict[str, tuple[Boxes | None, Masks | None]]:
         """Boxes and masks of the evidence by the picture they lie on; of several the one with most things."""
