@@ -34,6 +34,9 @@ from .violation import Violation
 _TOOLS_SHOWN = 24
 """With more tools than this, only the relevant ones are put before the model."""
 
+_EXAMPLES_SHOWN = 3
+"""Of a tool's example requests; more of them cost tokens and tell a general model nothing new."""
+
 _MAX_TOKENS = 1024
 """A plan of eight steps takes about 400."""
 
@@ -203,7 +206,8 @@ def _beyond(request: Request, context: PlannerContext, trained: Sequence[str]) -
 def _card(tool: Tool) -> dict[str, str]:
     """A tool in the words of the prompt."""
     takes = ", ".join(_argument(param) for param in tool.params)
-    examples = "; ".join(f'"{example}"' for example in tool.card.examples if example.isascii())
+    english = [example for example in tool.card.examples if example.isascii()]
+    examples = "; ".join(f'"{example}"' for example in english[:_EXAMPLES_SHOWN])
     result = tool.describe()["returns"]
     return {
         "signature": f"{tool.name}({takes}) -> {result}",
@@ -221,4 +225,7 @@ def _argument(param: Param) -> str:
     else:
         items = param.schema.get("items", {})
         said = str(param.schema.get("type", "value")) + (f" of {items['type']}" if "type" in items else "")
-    return f"{param.name}: {said}" + (" (optional)" if param.optional else "")
+    if not param.optional:
+        return f"{param.name}: {said}"
+    default = list(param.default) if isinstance(param.default, tuple) else param.default
+    return f"{param.name}: {said}" + (" (optional)" if default is None else f" = {json.dumps(default, default=str)}")

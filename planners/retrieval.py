@@ -65,8 +65,8 @@ def _words(tool: Tool) -> Counter[str]:
 
 
 def _content(text: str) -> list[str]:
-    light = lexicon().light
-    return [word for word in stems(text) if word not in light and word.isalnum()]
+    idle = lexicon().light | lexicon().wishes
+    return [word for word in stems(text) if word not in idle and word.isalnum()]
 
 
 def _weighted(counts: Counter[str], weight: Mapping[str, float]) -> dict[str, float]:

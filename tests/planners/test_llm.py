@@ -109,7 +109,7 @@ def test_a_good_reply_is_the_plan(endpoint: Callable[..., Endpoint]) -> None:
     (asked,) = server.asked
     system, user = asked["messages"]
     assert user["content"] == "Count the cars"
-    assert "detect(image: image, labels: array of string (optional)) -> boxes" in system["content"]
+    assert "detect(image: image, labels: array of string = []) -> boxes" in system["content"]
     assert asked["response_format"]["json_schema"]["strict"] is True
 
 
@@ -151,7 +151,7 @@ def test_a_model_that_reads_cards_plans_with_somebody_elses_tool(endpoint: Calla
 
     def reply(request: dict[str, Any]) -> str:
         cards = request["messages"][0]["content"]
-        assert "brighten(image: image, amount: number (optional)) -> image" in cards
+        assert "brighten(image: image, amount: number = 1.5) -> image" in cards
         assert 'Bad at: dark pictures. Asked for like: "make the picture brighter".' in cards
         step = {"id": "s1", "tool": "brighten", "args": {"image": "$in.image", "amount": 2}, "each": None}
         return json.dumps({"version": 1, "steps": [step], "answer": ["$s1"]})
