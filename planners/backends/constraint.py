@@ -19,7 +19,19 @@ from ..plan import Step
 from ..shapes import of_kind, of_return
 from . import prompt_format
 from .prompt_format import Word
-from .step_grammar import DONE, END_OF_PLAN, HEAD, NEXT, Spans, Value, answer_grammar, quoted, step_grammar
+from .step_grammar import (
+    DONE,
+    END_OF_PLAN,
+    HEAD,
+    MORE,
+    NEXT,
+    Spans,
+    Value,
+    answer_grammar,
+    one_of,
+    quoted,
+    step_grammar,
+)
 
 MAX_STEPS = 8
 MAX_LABEL_WORDS = 5
@@ -34,6 +46,9 @@ any all each every both few also please after before into out up down off over u
 first second third fourth last finally s t re ve ll d m 的 了 是 在 有 几 个 多 少 吗 把 请 和 与 这 那 些 里 中 一 张
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
+_OPENERS = "you to please me then and also now next ok hey hi hello finally afterwards that as plus & let's 's"
+_CLOSERS = "and then also next please thanks for & as after but plus"
+OPENERS, CLOSERS = frozenset(_OPENERS.split()), frozenset(_CLOSERS.split())  # words that clauses follow and precede
 
 
 class PlanConstraint:
@@ -49,7 +64,7 @@ class PlanConstraint:
         self.request, self.tools, self.normal = request, {tool.name: tool for tool in tools}, normal
         self.words = prompt_format.words(request.text)
         self.spans = request_spans(request.text, self.words, normal=normal)
-        self.given = list(given_values(request.kinds, request.thread, numbered=not normal))
+        self.given = list(given_values(request.kinds, request.thread, normal=normal))
 
     @property
     def schema(self) -> Mapping[str, Any]:
@@ -112,12 +127,16 @@ class PlanConstraint:
             return None
         read = {name for step in steps for name in step.needs()}
         names = [step.id for step in steps]
-        return answer_grammar(names, listed, [name for name in names if name not in read and name not in listed])
+        left = names[names.index(listed[-1]) + 1 :] if listed else names
+        unused = [name for name in left if name not in read]
+        return answer_grammar(unused if self.normal else left, unused)
 
     def _outputs(self, steps: Iterable[Step]) -> Iterable[Value]:
         for step in steps:
             shape = of_return(self.tools[step.tool].returns)
-            yield Value(f"${step.id}", shape if step.each is None else shape.listed())
+            if step.each is not None:
+                shape = shape.listed()
+            yield Value(f"${step.id}", shape, divisible=shape.item is not None or not self.normal)
 
 
 def plan_constraint(
@@ -137,45 +156,83 @@ def plan_constraint(
     return PlanConstraint(request, offered, normal=prompt_format.spoken_by(tokenizer))
 
 
-def given_values(kinds: Sequence[str], thread: Mapping[str, str], *, numbered: bool) -> Iterable[Value]:
-    """What references can name before any step ran; `numbered` adds the thread's older artifacts (`image_1`)."""
+def given_values(kinds: Sequence[str], thread: Mapping[str, str], *, normal: bool) -> Iterable[Value]:
+    """What references can name before any step ran.
+
+    With `normal`, only what the trained models know: no older artifacts of the thread (`image_1`), and `each` over
+    lists but not over the single boxes of one value.
+    """
     for kind in dict.fromkeys(kinds):
         shape, count = of_kind(kind), list(kinds).count(kind)
-        yield Value(f"$in.{kind}", shape)
+        yield Value(f"$in.{kind}", shape, not normal)
         for index in range(1, count):
-            yield Value(f"$in.{kind}[{index}]", shape)
+            yield Value(f"$in.{kind}[{index}]", shape, not normal)
         if count > 1:
             yield Value(f"$in.{kind}[*]", shape.listed())
     for name, kind in thread.items():
-        if numbered or "_" not in name:
-            yield Value(f"$thread.{name}", of_kind(kind))
+        if not normal or "_" not in name:
+            yield Value(f"$thread.{name}", of_kind(kind), not normal)
 
 
 def request_spans(text: str, words: Sequence[Word], *, normal: bool) -> Spans:
-    """The spans of a request as Lark: short ones without stop words at their ends for labels, any for free strings."""
+    """The spans of a request as Lark.
+
+    Labels are short spans without stop words at their ends, listed in the order of the request. Free strings are any
+    spans; in normal form whole clauses, since there the only free string is a question.
+    """
     words = words[:MAX_WORDS]
+    pad = " " if normal else ""
 
     def told(first: int, last: int) -> str:
+        """The span as it stands inside a JSON string."""
         if normal:
-            return "".join(f" {word.text}" for word in words[first : last + 1])
-        return text[words[first].start : words[last].end]
+            return _inside("".join(f" {word.text}" for word in words[first : last + 1]))
+        return _inside(text[words[first].start : words[last].end])
 
-    labels = []
-    for first, word in enumerate(words):
+    labels, found = _label_lists(words, told)
+    if not normal:
+        starts = [word.start for word in words]
+        chunks = [_inside(text[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=True)]
+        parts = json.dumps({"substring_chunks": chunks}, ensure_ascii=False)
+        definitions = f"TEXT: /(?s:.+)/ & ANY_TEXT\nANY_TEXT: %regex {parts}\n"
+    else:
+        clauses = [
+            (a, z) for a in range(len(words)) if _opens(words, a) for z in range(a, len(words)) if _ends(words, z)
+        ]
+        definitions = f"TEXT: {one_of(quoted(told(first, last)) for first, last in clauses)}\n"
+    return Spans(labels, "TEXT", found + definitions, pad) if words else Spans(None, None, "", pad)
+
+
+def _label_lists(words: Sequence[Word], told: Callable[[int, int], str]) -> tuple[str | None, str]:
+    """A Lark terminal of lists of labels and its definitions: FROM_i are the lists whose first label begins at word i
+    or later, and what follows a label begins after it."""
+    lines: list[str] = []
+    later: list[str | None] = [None] * (len(words) + 1)  # the terminal of the lists from each word on
+    for first in reversed(range(len(words))):
+        options = [later[first + 1]] if later[first + 1] else []
         for last in range(first, min(first + MAX_LABEL_WORDS, len(words))):
             if _is_mark(words[last]) and words[last].text not in "-'’&/":
                 break
-            if _may_bound(word) and _may_bound(words[last]):
-                labels.append(told(first, last))
-    starts = [word.start for word in words]
-    chunks = [told(i, i) for i in range(len(words))]
-    if not normal:  # a word with the white space after it
-        chunks = [text[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
-    label = f"({' | '.join(quoted(_inside(one)) for one in dict.fromkeys(labels))})" if labels else None
-    parts = json.dumps({"substring_chunks": [_inside(chunk) for chunk in chunks]}, ensure_ascii=False)
-    definitions = f"TEXT: /(?s:.+)/ & ANY_TEXT\nANY_TEXT: %regex {parts}\n"
-    pad = " " if normal else ""
-    return Spans(label, "TEXT", definitions, pad) if chunks else Spans(None, None, "", pad)
+            if _may_bound(words[first]) and _may_bound(words[last]):
+                more = later[last + 1]
+                options.append(quoted(told(first, last)) + (f" ({quoted(MORE)} {more})?" if more else ""))
+        later[first] = later[first + 1]
+        if len(options) > (later[first] is not None):
+            later[first] = f"FROM_{first}"
+            lines.append(f"FROM_{first}: {' | '.join(option for option in options if option)}\n")
+    return later[0], "".join(lines)
+
+
+def _opens(words: Sequence[Word], place: int) -> bool:
+    """Whether a clause may begin with this word."""
+    before = words[place - 1] if place else None
+    return not _is_mark(words[place]) and (before is None or _is_mark(before) or before.text in OPENERS)
+
+
+def _ends(words: Sequence[Word], place: int) -> bool:
+    """Whether a clause may end with this word."""
+    after = words[place + 1] if place + 1 < len(words) else None
+    return not _is_mark(words[place]) and (after is None or _is_mark(after) or after.text in CLOSERS)
 
 
 def _may_bound(word: Word) -> bool:

@@ -30,16 +30,17 @@ class Value:
 
     reference: str
     shape: Shape
+    divisible: bool = True  # whether `each` may run over it
 
 
 @dataclass(frozen=True)
 class Spans:
-    """Lark expressions of the request's spans: `label` for elements of string lists, `text` for free strings.
+    """Lark expressions of the request's spans: `labels` is the inside of a list of strings, `text` a free string.
 
     None where the request has no such span.
     """
 
-    label: str | None
+    labels: str | None
     text: str | None
     definitions: str = ""  # Lark lines that the two expressions need
     pad: str = ""  # what a string from a closed set begins with
@@ -73,19 +74,18 @@ def step_grammar(
     return "\n".join([*lines, spans.definitions])
 
 
-def answer_grammar(steps: Sequence[str], listed: Sequence[str], unused: Sequence[str]) -> str:
+def answer_grammar(left: Sequence[str], unused: Sequence[str]) -> str:
     """The grammar of one answer reference and what ends it.
 
-    A step is listed once; the answer ends when every step that no other step reads is listed (`unused` are those that
-    are still missing).
+    Steps are listed in their order, each once: `left` are those that may still come. The answer ends once every step
+    that no other step reads is listed: `unused` are those that are still missing.
     """
     options = []
-    for step in steps:
-        if step in listed:
-            continue
-        open_after = [one for one in unused if one != step]
-        rest = len(steps) - len(listed) - 1
-        endings = ([quoted(MORE)] if rest else []) + ([] if open_after else [quoted(END_OF_PLAN)])
+    for place, step in enumerate(left):
+        if any(one in left[:place] for one in unused):
+            break  # an unused step before this one would never be listed
+        missing = any(one != step for one in unused)
+        endings = [quoted(MORE)] * (place + 1 < len(left)) + [quoted(END_OF_PLAN)] * (not missing)
         options.append(f"{quoted(f'${step}')} {one_of(endings)}")
     return f"start: PIECE\nPIECE: {one_of(options)}\n"
 
@@ -98,7 +98,7 @@ def _calls(tool: Tool, values: Sequence[Value], spans: Spans) -> Iterable[str]:
     singles = [param.kind for param in tool.params if param.kind and not param.many]
     kinds = list(dict.fromkeys(singles))
     for kind in kinds:
-        each = one_of(quoted(v.reference) for v in values if v.shape.elements and v.shape.elements.kind == kind)
+        each = _collections(values, kind)
         if each is not None:
             yield from _some(_call(tool, values, spans, {kind: "$item"}, _in_quotes(each)))
     for i, first in enumerate(kinds):
@@ -111,6 +111,12 @@ def _calls(tool: Tool, values: Sequence[Value], spans: Spans) -> Iterable[str]:
 
 def _some(call: str | None) -> Iterable[str]:
     return () if call is None else (call,)
+
+
+def _collections(values: Sequence[Value], kind: str) -> str | None:
+    """What `each` may run over for elements of this kind."""
+    fit = (v for v in values if v.shape.elements is not None and v.shape.elements.kind == kind)
+    return one_of(quoted(v.reference) for v in fit if v.divisible)
 
 
 def _lists(values: Sequence[Value], kind: str) -> str | None:
@@ -185,9 +191,8 @@ def _literal(schema: dict[str, Any], spans: Spans) -> str | None:
     if kind == "array":
         items = schema.get("items", {})
         if items.get("type") == "string" and "enum" not in items:
-            element = None if spans.label is None else _in_quotes(spans.label)
-        else:
-            element = _literal(items, spans)
+            return None if spans.labels is None else " ".join((quoted('["'), spans.labels, quoted('"]')))
+        element = _literal(items, spans)
         return None if element is None else _listed(element, 4)
     return None
 

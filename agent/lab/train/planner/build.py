@@ -79,7 +79,7 @@ class Build:
     def plan(self) -> dict[str, Any]:
         """The plan; its answer lists the results that no later step used up."""
         used = {ref for step in self.steps for ref in _references(step)}
-        answer = [ref for ref in dict.fromkeys(self.results) if ref not in used]
+        answer = [f"${step['id']}" for step in self.steps if f"${step['id']}" in set(self.results) - used]
         return {"version": 1, "steps": self.steps, "answer": answer}
 
 

@@ -68,12 +68,16 @@ def _fill(s: Source, form: str, setting: _Setting, np: Noun | None, **more: str)
 def _ask(s: Source, b: Build, setting: _Setting, np: Noun, boxes_kind: str) -> tuple[str, bool]:
     """Questions about found things: count, is there, colour, place. Gives the text and whether it is a question."""
     question = s.chance(0.6)
-    if boxes_kind == "count":
+    if boxes_kind == "count" and not np.again and not np.start and s.chance(0.07):
+        other = phrase(s, may_select=False, single=False)
+        text = _fill(s, s.form(w.COUNT_TWO), setting, np, pl2=other.plural)
+        b.results.append(b.step("count", boxes=_boxes(b, np)))
+        b.results.append(b.step("count", boxes=_boxes(b, other)))
+        question = text.startswith("how")
+    elif boxes_kind == "count":
         forms: Forms = w.COUNT_Q if question else w.COUNT_I
         if np.again or np.start:
-            text = s.rng.choice(
-                (f"count {np.text}", f"how many of {np.text} are there", f"tell me how many of {np.text} there are")
-            )
+            text = s.form(w.COUNT_AGAIN if np.again else w.COUNT_OF).format(np=np.text)
             question = text.startswith("how")
         elif s.chance(0.22):
             form = s.form(w.EXIST_Q)
@@ -178,8 +182,11 @@ def _sentences(s: Source, parts: list[tuple[str, bool]]) -> str:
             piece = s.form(w.POLITE).format(i=body) if s.chance(0.45 if index == 0 else 0.12) else body
         if index:
             if parts[index - 1][1] and s.chance(0.75):
-                joiner = s.rng.choice((" ", " ", " then ", " and then ", " also ", " after that, ", " and ", " next, "))
-                text = text if text.endswith("?") else text + s.rng.choice(("?", "", "."))
+                joiner = s.rng.choice(w.JOIN_QUESTIONS)
+                if joiner[0] in ",;":
+                    text = text.rstrip("?")
+                elif not text.endswith("?"):
+                    text += s.rng.choice(("?", "", "."))
             elif question and s.chance(0.6):
                 joiner = s.rng.choice((". ", ". ", " and ", ". and ", ", ", ". also, "))
             else:
@@ -254,7 +261,7 @@ def _try(rng: random.Random, split: str) -> Example | None:
         named = (setting.inside and setting.inside in text) or setting.picture in text
         # Several pictures and none named: each of them is meant, so a quarter of those requests stay that way.
         if i == 0 and not named and (where == "nth" or where == "each" and s.chance(0.75)):
-            if not setting.inside:
+            if not setting.inside or made == "perceive":
                 return None
             text = f"{text} {setting.inside}"
         parts.append((text, question))

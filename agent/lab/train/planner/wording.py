@@ -19,7 +19,8 @@ NOUNS = _listed(
     "bridge tower fence duck cow sheep bear mouse snake frog insect spider crab balloon candle mug hammer wheel "
     "traffic_light coffee_cup street_lamp parking_meter tennis_ball stop_sign wine_glass teddy_bear fire_hydrant "
     "polar_bear paper_bag garden_chair blackbird snowman robot rocket guitar drum violin piano camera television "
-    "laptop pencil crayon brush ladder bucket barrel anchor shell feather egg carrot tomato onion potato mushroom"
+    "laptop pencil crayon brush ladder bucket barrel anchor shell feather egg carrot tomato onion potato mushroom "
+    "object object object thing thing shape shape item animal vehicle toy fruit"
 )
 HELD_OUT_NOUNS = _listed(
     "zebra giraffe elephant backpack suitcase skateboard surfboard keyboard toaster sofa cactus lantern penguin "
@@ -88,6 +89,15 @@ COUNT_I = (("count {the_pl} {in}", "count {the_pl}", "tell me how many {pl} ther
             "let me know how many {pl} there are {in}", "count how many {pl} there are {in}"),
            ("determine how many {pl} there are {in}", "compute the number of {pl} {in}", "tally {the_pl} {in}",
             "make a count of {the_pl} {in}"))  # fmt: skip
+COUNT_OF = (("count {np}", "how many of {np} are there", "tell me how many of {np} there are"), ("number {np}",))
+COUNT_AGAIN = (("count {np}", "how many of {np} are there", "tell me how many of {np} there are", "count {np}",
+                "tell me how many there are", "how many are there", "how many are there", "say how many there are",
+                "give me their number", "how many do you see"),
+               ("what's their number", "how many did you find"))  # fmt: skip
+COUNT_TWO = (("how many {pl} and how many {pl2} are there {in}", "how many {pl} are {in} and how many {pl2}",
+              "how many {pl} and how many {pl2} do you see {in}", "count the {pl} and separately the {pl2} {in}",
+              "count the {pl}, then count the {pl2} {in}", "how many {pl} are there, and how many {pl2} {in}"),
+             ("how many {pl} and how many {pl2} {in}",))  # fmt: skip
 EXIST_Q = (("is there {a} {in}", "are there any {pl} {in}", "do you see {a} {in}", "can you see any {pl} {in}",
             "are there {pl} {in}", "does {pic} have {a}", "does {pic} show any {pl}", "is {a} {in}",
             "is there any {n} {in}", "do you see any {pl} {in}", "does {pic} contain {a}"),
@@ -162,6 +172,9 @@ JOIN = ((" and ", " and ", " and then ", ", then ", ". then ", ". ", ", and ", "
          ", after that ", " and also ", ", and after that ", ". next, ", "; then ", "; ", ", and then ", " then ",
          ". finally, ", ". and ", ", and also ", ". and then ", "\n", ". also, ", " & ", ", next ", " as well as "),
         (", afterwards ", ". once done, ", " plus ", ". subsequently "))  # fmt: skip
+JOIN_QUESTIONS = _listed(
+    " | | then | and then | also | after that, | and | next, |, |, and |, and then |; |, also ", "|"
+)
 FRAMES = (("", "", "", "", "", "", "", "", "look at {pic}. ", "here is a {p}. ", "hi, ", "hi! ", "i have a {p}. ",
            "in this {p}, ", "for this {p}: ", "a question: ", "with this {p}: "),
            ("regarding this {p}: ",))  # fmt: skip
