@@ -42,10 +42,9 @@ class TransformersBackbone:
             kind = AutoModelForImageTextToText if self._looks else AutoModelForCausalLM
             with _no_bars():
                 model = kind.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True, **local)
-            self._processor: Any = AutoProcessor.from_pretrained(folder, **local) if self._looks else None
-            self._tokenizer = (
-                self._processor.tokenizer if self._looks else AutoTokenizer.from_pretrained(folder, **local)
-            )
+            # Whoever turns a conversation into the model's input: a processor where it sees, else the tokenizer.
+            self._speaker: Any = (AutoProcessor if self._looks else AutoTokenizer).from_pretrained(folder, **local)
+            self._tokenizer: Any = self._speaker.tokenizer if self._looks else self._speaker
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # damaged or foreign files make the library raise nearly anything
@@ -63,9 +62,9 @@ class TransformersBackbone:
         """``planner`` or ``writer``, and ``mllm`` where the model sees."""
         writer = _Writer(self._spec, self._model, self._tokenizer)
         if role in ("planner", "writer"):
-            return LanguageAdapter(writer, self._processor or self._tokenizer, self._trained_tools)
+            return LanguageAdapter(writer, self._speaker, self._trained_tools)
         if role == "mllm" and self._looks:
-            return MllmAdapter(writer, self._processor)
+            return MllmAdapter(writer, self._speaker)
         raise cannot_serve(self._spec, role, "planner, writer and mllm" if self._looks else "planner and writer")
 
     def close(self) -> None:
