@@ -103,18 +103,21 @@ class Subject:
     """What a step is about, gathered from the steps before it.
 
     ``labels`` are the nouns as the plan writes them (none: anything), ``colours`` and ``pick`` the qualities and the
-    superlative by which later steps narrowed them, ``nouns`` the table of the tool that took the labels.
+    superlative by which later steps narrowed them, ``whole`` the kind of the medium where nothing in it was selected,
+    ``nouns`` the table of the tool that took the labels.
     """
 
     labels: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
     pick: str | None = None
+    whole: str | None = None
     nouns: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def phrase(self, book: Phrasebook, count: int) -> str:
         """A noun phrase without article that agrees with ``count``: "largest red circle", "cars and trees"."""
         nouns = [book.number_of(self._noun(label, book), count) for label in self.labels]
-        nouns = nouns or [book.number_of(str(book.entries["anything"]), count)]
+        anything = book.entries["media"].get(self.whole, book.entries["anything"])
+        nouns = nouns or [book.number_of(str(anything), count)]
         qualities = [book.entries["superlatives"][self.pick]] if self.pick and count else []
         qualities += [book.entries["colours"][colour] for colour in self.colours]
         return str(book.entries["between"]).join([*qualities, book.join(nouns, "and" if count > 1 else "or")])
@@ -137,9 +140,10 @@ def subject_of(plan: Plan, step: Step, registry: Registry) -> Subject:
     subject = subject_of(plan, before, registry) if before is not None else Subject()
     tool = registry.get(step.tool)
     if tool.returns.kind not in _SELECTIONS:
-        return subject
+        return subject if before is not None else replace(subject, whole=tool.returns.kind)
     words = phrasebook("en").entries
-    for value in step.args.values():
+    defaults = {param.name: param.default for param in tool.params if param.optional}
+    for value in (defaults | step.args).values():
         if isinstance(value, str) and value in words["superlatives"]:
             subject = replace(subject, pick=value)
         elif isinstance(value, str) and value in words["colours"]:

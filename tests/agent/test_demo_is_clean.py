@@ -52,7 +52,7 @@ def test_demo_writes_only_where_it_may_and_asks_nobody(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    assert document["status"] == "answered"
+    assert document["text"] == "There are 3 circles. The largest circle is cut out."
     assert document["files"], "the cut-out is written"
     events = log.read_text().splitlines()
     allowed = (
