@@ -1,1 +1,1 @@
-"""The life of a request: Agent, graph, executor, pool, journal, store, profiles and the faces (command line, notebook)."""
+"""The life of a request: Agent, graph, executor, pool, journal, store, profiles, command line and notebook."""

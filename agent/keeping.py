@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,7 +36,7 @@ class KeptRun:
     request: str
     text: str
     plan: dict[str, Any] | None
-    steps: dict[str, str]
+    steps: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""

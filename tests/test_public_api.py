@@ -1,7 +1,8 @@
 """The façade names what users import, and each name resolves to an object that documents itself."""
 
-import panmodal
 import pytest
+
+import panmodal
 
 
 @pytest.mark.parametrize("name", panmodal.__all__)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...tools.media.image import Image
 from ...tools.media.masks import Masks
@@ -114,17 +115,17 @@ def _colours(text: str) -> set[str]:
     return {colour for colour in COLOURS if re.search(rf"\b{colour}\b", text, re.IGNORECASE)}
 
 
-def _cut(result: Result) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+def _cut(result: Result) -> NDArray[np.bool_] | None:
     """Return the mask that the cut-out rests on, or None where nothing was cut out."""
     for evidence in result.evidence:
         if evidence.tool == "cut_out":
             for artifact in evidence.artifacts:
                 if isinstance(artifact, Masks) and len(artifact):
-                    return artifact.bitmaps.any(axis=0)
+                    return np.logical_or.reduce(artifact.bitmaps, axis=0)
     return None
 
 
-def _iou(mask: np.ndarray[Any, np.dtype[np.bool_]] | None, truth: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
+def _iou(mask: NDArray[np.bool_] | None, truth: NDArray[np.bool_]) -> float:
     if mask is None:
         return 0.0
     return float((mask & truth).sum() / max(1, (mask | truth).sum()))
