@@ -299,7 +299,11 @@ class Agent:
             finally:
                 ended.set()
 
-        future = self._submit(watched())
+        try:
+            future = self._submit(watched())
+        except RunError:
+            work.close()
+            raise
         try:
             return future.result()
         except KeyboardInterrupt:
