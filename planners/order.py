@@ -21,14 +21,19 @@ def topological(plan: Plan) -> tuple[list[str], list[str]]:
     Free steps keep the order in which they are written; the second list also closes the first.
     """
     needs = dependencies(plan)
-    order: list[str] = []
-    placed: set[str] = set()
-    waiting = list(needs)
-    while ready := [name for name in waiting if placed.issuperset(needs[name])]:
-        order += ready
-        placed.update(ready)
-        waiting = [name for name in waiting if name not in placed]
-    return order + waiting, waiting
+    missing = {name: set(reads) for name, reads in needs.items()}
+    readers: dict[str, list[str]] = {name: [] for name in needs}
+    for name, reads in missing.items():
+        for read in reads:
+            readers[read].append(name)
+    order = [name for name, reads in missing.items() if not reads]
+    for name in order:  # grows while it is walked
+        for reader in readers[name]:
+            missing[reader].discard(name)
+            if not missing[reader]:
+                order.append(reader)
+    stuck = [name for name, reads in missing.items() if reads]
+    return order + stuck, stuck
 
 
 def cycles(plan: Plan) -> list[list[str]]:
