@@ -120,12 +120,14 @@ async def _check(state: State, runtime: Runtime[Turn]) -> Command[Literal["appro
     turn = runtime.context
     services = turn.services
     request = turn.request()
+    # A saved plan may be looked at before there is anything to run it on.
+    not_yet = turn.dry and turn.ask.plan is not None and not request.kinds
     try:
         await asyncio.to_thread(
             ensure,
             Plan.from_data(state["plan"]),
             services.registry,
-            attachments=request.kinds,
+            attachments=None if not_yet else request.kinds,
             thread=request.thread,
             roles=services.pool.roles,
             fits=services.pool.fits,

@@ -114,8 +114,15 @@ def test_import_is_light() -> None:
     assert loaded == "[]"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["tools"], ["tools", "--json"]])
-def test_light_commands_load_no_torch(arguments: list[str]) -> None:
+PLAN = "{version: 1, steps: [{id: s1, tool: detect, args: {image: $in.image, labels: [car]}}], answer: [$s1]}"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["tools"], ["tools", "--json"], ["plan"]])
+def test_light_commands_load_no_torch(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PANMODAL_HOME", str(tmp_path / "home"))
+    if arguments == ["plan"]:
+        (tmp_path / "plan.yaml").write_text(PLAN, encoding="utf-8")
+        arguments = ["plan", "--plan", str(tmp_path / "plan.yaml")]
     code = (
         f"import sys; sys.argv = ['panmodal', *{arguments!r}]\n"
         "from panmodal.agent.cli import main\n"

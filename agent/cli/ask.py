@@ -61,7 +61,7 @@ class Form(StrEnum):
     script = "script"
 
 
-TextArgument = Annotated[str, typer.Argument(help="The request, in English or Chinese.", show_default=False)]
+TextArgument = Annotated[str | None, typer.Argument(help="The request, in English or Chinese.", show_default=False)]
 ImageOption = Annotated[list[Path] | None, typer.Option("--image", "-i", help="Picture to attach (repeatable).")]
 FileOption = Annotated[
     list[Path] | None, typer.Option("--file", "-f", help="Any medium to attach; its kind is read from it (repeatable).")
@@ -75,15 +75,23 @@ OutOption = Annotated[
 EventsOption = Annotated[
     bool, typer.Option("--events", help="Print every event as a JSON line; the result is the last.")
 ]
+PlannerOption = Annotated[
+    str | None, typer.Option("--planner", help="Who plans: llm, search, or an installed planner.", show_default=False)
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
 def _agent(
-    profile: str | None, overrides: list[str] | None, tools: list[Path] | None, deterministic: bool = False
+    profile: str | None,
+    overrides: list[str] | None,
+    tools: list[Path] | None,
+    planner: str | None = None,
+    deterministic: bool = False,
 ) -> Agent:
     from ..agent import Agent
 
-    return Agent(profile, tools=_own_tools(tools), overrides=overrides or (), deterministic=deterministic)
+    own = _own_tools(tools)
+    return Agent(profile, tools=own, overrides=overrides or (), planner=planner, deterministic=deterministic)
 
 
 def _own_tools(paths: list[Path] | None) -> list[Tool]:
@@ -99,7 +107,7 @@ def _budget(seconds: float | None, tokens: int | None) -> Budget | None:
 
 
 def run(
-    text: Annotated[str | None, typer.Argument(help="The request, in English or Chinese.", show_default=False)] = None,
+    text: TextArgument = None,
     image: ImageOption = None,
     file: FileOption = None,
     plan_file: Annotated[
@@ -109,6 +117,7 @@ def run(
     via: ViaOption = Via.auto,
     want: Annotated[Want | None, typer.Option("--want", help="Modality that the answer must have.")] = None,
     approve: Annotated[bool, typer.Option("--approve", help="Show the plan and ask before anything runs.")] = False,
+    planner: PlannerOption = None,
     profile: ProfileOption = None,
     overrides: SetOption = None,
     tools: ToolsOption = None,
@@ -139,7 +148,7 @@ def run(
     with errors_as_exit_codes(as_json, lambda: progress.run_id):
         if text is None and plan_file is None:
             raise typer.BadParameter("give a request, or a plan with --plan")
-        with _agent(profile, overrides, tools, deterministic) as agent:
+        with _agent(profile, overrides, tools, planner, deterministic) as agent:
             result = _follow(
                 agent,
                 text or "",
@@ -159,12 +168,13 @@ def run(
 
 
 def plan(
-    text: TextArgument,
+    text: TextArgument = None,
     image: ImageOption = None,
     file: FileOption = None,
     plan_file: Annotated[Path | None, typer.Option("--plan", help="Check and show this saved plan instead.")] = None,
     thread: ThreadOption = None,
     via: ViaOption = Via.auto,
+    planner: PlannerOption = None,
     profile: ProfileOption = None,
     overrides: SetOption = None,
     tools: ToolsOption = None,
@@ -177,9 +187,11 @@ def plan(
     Example: panmodal plan "Cut out the largest circle" -i scene.png --out plan.yaml
     """
     with errors_as_exit_codes():
-        with _agent(profile, overrides, tools) as agent:
+        if text is None and plan_file is None:
+            raise typer.BadParameter("give a request, or a plan with --plan")
+        with _agent(profile, overrides, tools, planner) as agent:
             made = agent.plan(
-                text,
+                text or "",
                 files=[*(image or ()), *(file or ())],
                 plan=_read_plan(plan_file),
                 thread=thread,

@@ -121,7 +121,7 @@ def test_runs_are_listed_shown_and_removed(work: Path) -> None:
 
 
 def test_a_plan_is_written_edited_and_run(work: Path) -> None:
-    done = panmodal(work, "plan", "--plan", "plan.yaml", "--tools", "tools.py", "--out", "copy.yaml", "")
+    done = panmodal(work, "plan", "--plan", "plan.yaml", "--tools", "tools.py", "--out", "copy.yaml")
     assert done.returncode == 0, done.stderr
     copy = work / "copy.yaml"
     copy.write_text(copy.read_text().replace("hello", "goodbye"))
