@@ -1,0 +1,127 @@
+"""Segmenters of segment-anything: tiny untrained ones in both of their forms, and the shipped one on true boxes."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from panmodal.agent.lab.world.scenes import SceneConfig, render_scene
+from panmodal.tools.errors import CheckpointBroken, CheckpointMissing, ModelError, ProfileError, UnknownRole
+from panmodal.tools.loaders.base import ModelSpec
+from panmodal.tools.loaders.sam_builder import SAM_MINI_DIMS, build_sam
+from panmodal.tools.loaders.segment_anything import SegmentAnythingLoader
+from panmodal.tools.media.boxes import Boxes
+from panmodal.tools.media.image import Image
+
+LOADER = SegmentAnythingLoader()
+TINY = SAM_MINI_DIMS | {"img_size": 64, "embed_dim": 32, "depth": 2, "prompt_dim": 32, "mlp_dim": 32, "multimask": 3}
+
+
+def spec(path: Path, **more: Any) -> ModelSpec:
+    return ModelSpec("segmenter", "segment-anything", str(path), **more)
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return {name: value.contiguous() for name, value in build_sam(TINY).state_dict().items()}
+
+
+@pytest.fixture(scope="module")
+def folder(state: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("sam")
+    save_file({name: value.half() for name, value in state.items()}, made / "model.safetensors")
+    (made / "config.json").write_text(json.dumps({"dims": TINY, "zoom": 1.4}))
+    return made
+
+
+@pytest.fixture
+def image() -> Image:
+    return Image.from_array(np.random.default_rng(0).integers(0, 256, (40, 70, 3), dtype=np.uint8))
+
+
+def check_masks(segmenter: Any, image: Image) -> None:
+    boxes = Boxes.of([[5, 5, 30, 30], [20, 10, 69, 39]], ["star", "cup"], [0.9, 0.8], image)
+    empty = Boxes.of([], [], [], image)
+    masks, none = segmenter.segment([image, image], [boxes, empty])
+    assert masks.bitmaps.shape == (2, 40, 70)
+    assert masks.labels == boxes.labels
+    assert all(0 <= score <= 1 for score in masks.scores)
+    assert none.bitmaps.shape == (0, 40, 70)
+    (alone,) = segmenter.segment([image], [boxes.take([1])])
+    assert np.array_equal(alone.bitmaps[0], masks.bitmaps[1])
+
+
+def test_a_small_model_in_a_folder(folder: Path, image: Image) -> None:
+    backbone = LOADER.load(spec(folder))
+    check_masks(backbone.adapter("segmenter"), image)
+    assert abs(backbone.nbytes - LOADER.measure(spec(folder))) < 0.02 * backbone.nbytes
+    with pytest.raises(UnknownRole, match="cannot be the detector"):
+        backbone.adapter("detector")
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_checkpoint_in_the_published_form(
+    suffix: str, state: dict[str, torch.Tensor], tmp_path: Path, image: Image
+) -> None:
+    file = tmp_path / f"own{suffix}"
+    if suffix == ".pth":
+        torch.save(state, file)
+    else:
+        save_file(state, file)
+    asked = spec(file, options={"dims": TINY})
+    backbone = LOADER.load(asked)
+    check_masks(backbone.adapter("segmenter"), image)
+    assert LOADER.measure(asked) >= 0.98 * backbone.nbytes
+
+
+def test_the_size_of_a_published_checkpoint_must_be_known(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    file = tmp_path / "downloaded.pth"
+    torch.save({"a": torch.zeros(1)}, file)
+    with pytest.raises(ProfileError, match="model_type=vit_b"):
+        LOADER.load(spec(file))
+    with pytest.raises(ProfileError, match="'vit_x' is none"):
+        LOADER.load(spec(file, options={"model_type": "vit_x"}))
+    with pytest.raises(CheckpointMissing, match=r"curl .* https://.*/segment_anything/sam_vit_b_01ec64.pth"):
+        LOADER.resolve(spec(tmp_path / "sam_vit_b_01ec64.pth"))
+
+
+def test_broken_folders_are_told_apart(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    with pytest.raises(CheckpointBroken, match="config.json cannot be read"):
+        LOADER.load(spec(copy))
+    (copy / "config.json").write_text("{}")
+    with pytest.raises(CheckpointBroken, match="states no dims"):
+        LOADER.load(spec(copy))
+    (copy / "config.json").write_text(json.dumps({"dims": {"img_size": 64}}))
+    with pytest.raises(CheckpointBroken, match="dimensions describe no model"):
+        LOADER.load(spec(copy))
+    (copy / "config.json").write_text(json.dumps({"dims": TINY | {"embed_dim": 64}}))
+    with pytest.raises(CheckpointBroken, match="weights do not fit"):
+        LOADER.load(spec(copy))
+    with pytest.raises(ModelError, match="dtype 'float16'"):
+        LOADER.load(spec(folder, dtype="float16"))
+
+
+def test_the_shipped_segmenter_finds_the_things_in_true_boxes() -> None:
+    shipped = Path(str(files("panmodal.agent.profiles"))) / "mini" / "segmenter"
+    segmenter: Any = LOADER.load(spec(shipped)).adapter("segmenter")
+    overlaps: list[float] = []
+    for seed in range(8):
+        scene = render_scene(seed, SceneConfig(count=(1, 6)), split="test")
+        image = Image.from_array(scene.image)
+        boxes = Boxes.of([each.box for each in scene.objects], [each.label for each in scene.objects],
+                         [1.0] * len(scene.objects), image)  # fmt: skip
+        (masks,) = segmenter.segment([image], [boxes])
+        for index, found in enumerate(masks.bitmaps):
+            true = scene.mask(index)
+            overlaps.append(float((found & true).sum() / (found | true).sum()))
+    assert len(overlaps) > 15
+    assert np.mean(overlaps) > 0.7
