@@ -36,7 +36,8 @@ class Keep(Protocol):
 @dataclass(slots=True)
 class Call:
     """What one call needs. `item` is the element's position in an `each` step, `from_seed` the seed that its own is
-    derived from, `stop` tells long work to end."""
+    derived from, `timeout` bounds the call in seconds (not the wait for its models), `stop` tells long work to end.
+    """
 
     step: str
     tool: Tool

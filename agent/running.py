@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
+from math import isfinite
 from typing import Any
 
 from ..planners.references import resolve, rounds
@@ -89,7 +90,7 @@ class Running:
                 self._arm(node)
         seconds = self._around.budget.seconds_left if self._around.budget else None
         timer = None
-        if seconds is not None and seconds < 1e9:
+        if seconds is not None and isfinite(seconds):
             timer = asyncio.get_running_loop().call_later(seconds, self._check_budget)
         try:
             while self._left or self._unsaved:
@@ -363,6 +364,8 @@ class Running:
             if node.record is None:
                 status: Status = "not_run" if node.started_at is None else "cancelled"
                 self._record(node, StepRecord(node.step.id, status, error=error.to_dict()))
+        for heap in self._ready.values():
+            heap.clear()
         self._drop(self._nodes)
         self._wake.set()
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 SCRIPT = Path(__file__).with_name("kill_trials.py")
+MODELS_SCRIPT = Path(__file__).with_name("kill_models.py")
 # What a run writes to its file, in order but for what runs side by side: planning, six steps (one of them three
 # elements), the moment before the answer is composed, and the one after it is written down.
 LINES = ["plan", "s1", "s2", "s3", "s4", "mark", "mark", "mark", "s6", "composing", "answered"]
@@ -66,3 +68,38 @@ def test_a_killed_run_goes_on_where_its_journal_ends(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_fifty_killed_runs_go_on_where_their_journals_end(tmp_path: Path) -> None:
     check(*trials(tmp_path, 50), 50)
+
+
+def with_models(folder: Path, until: dict[str, str] | None) -> str:
+    """The last line of a request on real models that is killed at the event `until` (None: never)."""
+    folder.mkdir(exist_ok=True)
+    last = ""
+    with subprocess.Popen(
+        [sys.executable, str(MODELS_SCRIPT), str(folder)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for last in process.stdout:
+            if until is not None and json.loads(last) == until:
+                process.kill()
+    assert process.returncode == (0 if until is None else -signal.SIGKILL)
+    return last
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("until", "executions"),
+    [
+        ({"type": "step-finished", "step": "s1"}, {"find": 1, "outline": None, "area": 1}),
+        ({"type": "model-loaded", "step": "segmenter"}, {"find": 1, "outline": None, "area": 1}),
+    ],
+)
+def test_a_killed_run_on_real_models_gives_the_same_answer(
+    tmp_path: Path, until: dict[str, str], executions: dict[str, int | None]
+) -> None:
+    whole = json.loads(with_models(tmp_path / "whole", None))
+    assert whole["status"] == "answered"
+    with_models(tmp_path / "killed", until)
+    assert json.loads(with_models(tmp_path / "killed", None)) == whole
+    lines = (tmp_path / "killed" / "log").read_text().splitlines()
+    for name, count in executions.items():
+        assert lines.count(name) == count if count is not None else 1 <= lines.count(name) <= 2
