@@ -1,0 +1,125 @@
+"""Where checkpoints lie, what they will cost, and that they are what the profile says."""
+
+import hashlib
+import json
+import struct
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from panmodal.tools.errors import CheckpointBroken, CheckpointMissing, ModelError
+from panmodal.tools.loaders.base import ModelSpec
+from panmodal.tools.loaders.checkpoints import (
+    cache_folder,
+    checked_digest,
+    digest,
+    find_file,
+    get_file,
+    measure_safetensors,
+)
+
+
+def spec(checkpoint: str, **more: object) -> ModelSpec:
+    return ModelSpec("detector", "ultralytics", checkpoint, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """An address on loopback and the folder that it serves."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing on stderr."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", folder
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_digest_of_a_file_is_its_sha256_and_of_a_folder_what_sha256sum_prints(tmp_path: Path) -> None:
+    (tmp_path / "b.bin").write_bytes(b"two")
+    (tmp_path / "a.bin").write_bytes(b"one")
+    one, two = hashlib.sha256(b"one").hexdigest(), hashlib.sha256(b"two").hexdigest()
+    assert digest(tmp_path / "a.bin") == one
+    listed = f"{one}  a.bin\n{two}  b.bin\n"
+    assert digest(tmp_path) == hashlib.sha256(listed.encode()).hexdigest()
+    (tmp_path / "README.md").write_text("a model card")
+    (tmp_path / ".lock").write_text("")
+    assert digest(tmp_path) == hashlib.sha256(listed.encode()).hexdigest()
+
+
+def test_another_digest_than_stated_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_bytes(b"one")
+    stated = hashlib.sha256(b"one").hexdigest()
+    assert checked_digest(spec("a.pt", sha256=stated), tmp_path / "a.pt") == stated
+    with pytest.raises(CheckpointBroken, match=f"its sha256 is {stated}, the profile states ffff"):
+        checked_digest(spec("a.pt", sha256="f" * 64), tmp_path / "a.pt")
+
+
+def test_sizes_come_from_headers_in_the_dtype_of_use(tmp_path: Path) -> None:
+    header = json.dumps(
+        {
+            "__metadata__": {"format": "pt"},
+            "w": {"dtype": "F16", "shape": [10, 20], "data_offsets": [0, 400]},
+            "n": {"dtype": "I64", "shape": [], "data_offsets": [400, 408]},
+        }
+    ).encode()
+    file = tmp_path / "m.safetensors"
+    file.write_bytes(struct.pack("<Q", len(header)) + header)  # the tensors themselves are not even there
+    assert measure_safetensors(spec("m"), [file]) == 10 * 20 * 4 + 8
+    assert measure_safetensors(spec("m", dtype="bfloat16"), [file, file]) == 2 * (10 * 20 * 2 + 8)
+
+
+@pytest.mark.parametrize("content", [b"", b"short", struct.pack("<Q", 1 << 40), struct.pack("<Q", 5) + b"notjs"])
+def test_what_is_no_safetensors_file_is_said(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "m.safetensors"
+    file.write_bytes(content)
+    with pytest.raises(CheckpointBroken, match="m.safetensors is no safetensors file"):
+        measure_safetensors(spec("m"), [file])
+
+
+def test_a_relative_path_lies_beside_the_file_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.pt").write_bytes(b"x")
+    found = spec("mine.pt", base=tmp_path)
+    assert find_file(found) == tmp_path / "mine.pt"
+    assert found.key == spec(str(tmp_path / "mine.pt")).key
+    with pytest.raises(CheckpointMissing, match="there is no .*/other.pt"):
+        find_file(spec("other.pt", base=tmp_path))
+
+
+def test_a_url_is_fetched_once_and_only_where_the_network_is_allowed(served: tuple[str, Path], tmp_path: Path) -> None:
+    address, folder = served
+    (folder / "mine.pt").write_bytes(b"weights")
+    url, cache = f"{address}/mine.pt", tmp_path / "cache"
+    with pytest.raises(CheckpointMissing, match=f"curl --create-dirs -L -o {cache}/downloads/.*/mine.pt {url}"):
+        get_file(spec(url, cache=cache))
+    assert not cache.exists()
+    found = get_file(spec(url, cache=cache, network=True))
+    assert found.read_bytes() == b"weights"
+    (folder / "mine.pt").unlink()
+    assert get_file(spec(url, cache=cache, network=True)) == found  # it is here already
+    assert find_file(spec(url, cache=cache)) == found
+    with pytest.raises(ModelError, match="could not be fetched: HTTP Error 404"):
+        get_file(spec(f"{address}/other.pt", cache=cache, network=True))
+    assert [each.name for each in (cache / "downloads").rglob("*.p*")] == ["mine.pt"]  # no half of the other
+
+
+def test_without_a_cache_the_environments_home_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PANMODAL_HOME", str(tmp_path))
+    assert cache_folder(spec("m")) == tmp_path / "cache"
+    assert cache_folder(spec("m", cache=tmp_path / "other")) == tmp_path / "other"
+
+
+def test_keys_are_equal_exactly_where_one_load_serves_both() -> None:
+    model = spec("org/model", options={"a": 1, "b": 2})
+    assert model.key == ModelSpec("mllm", "ultralytics", "org/model", options={"b": 2, "a": 1}).key
+    for other in ({"dtype": "float16"}, {"device": "cuda"}, {"revision": "v2"}, {"options": {"a": 1}}):
+        assert spec("org/model", **{"options": {"a": 1, "b": 2}, **other}).key != model.key
