@@ -218,7 +218,8 @@ class _Composer:
         tool = self.registry.get(step.tool)
         subject = subject_of(self.plan, step, self.registry)
         number = self._number(step, value)
-        if (value == 0 and tool.returns.python is int) or (is_empty(value) and tool.returns.kind != "text"):
+        counted = tool.returns.python is int and next(self._selections(step), None) is not None
+        if (value == 0 and counted) or (is_empty(value) and tool.returns.kind != "text"):
             return self._none_found(step)
         selected = tool.returns.kind in ("boxes", "masks") and not isinstance(value, list)
         template = tool.card.answer.get(self.book.language)

@@ -79,6 +79,9 @@ def train(
     minutes: Annotated[float, typer.Option("--minutes", help="Wall minutes that the learning schedule fills.")] = 60,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     seed: SeedOption = 0,
+    arch: Annotated[
+        str | None, typer.Option("--arch", help="Another architecture: torchvision, for the detector.")
+    ] = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", help="Checkpoint folder to go on from.", show_default=False)
     ] = None,
@@ -88,9 +91,9 @@ def train(
     Example: panmodal train detector --minutes 60 --out runs/detector
     """
     with errors_as_exit_codes():
-        from ..lab.train.recipes import recipe
+        from ..lab.train.recipes import RECIPES
 
-        recipe(role.value)(out, minutes=minutes, seed=seed, device=device, resume_from=resume)
+        RECIPES[role.value](out, minutes=minutes, seed=seed, device=device, resume_from=resume, arch=arch)
 
 
 def scenes(

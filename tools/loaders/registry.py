@@ -13,6 +13,7 @@ LOADERS = MappingProxyType(
     {
         "ultralytics": ".ultralytics:UltralyticsLoader",
         "segment-anything": ".segment_anything:SegmentAnythingLoader",
+        "torchvision": ".torchvision:TorchvisionLoader",
         "transformers": ".transformers:TransformersLoader",
         "openai-compatible": ".openai_compatible:OpenaiCompatibleLoader",
     }

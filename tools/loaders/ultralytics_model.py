@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from ..media.boxes import Boxes
 from ..media.image import Image
 from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken, cache_folder
+from .pictures import shrunk
 from .torch_parts import computing, device_of, dtype_of, free, load_state, nbytes_of, put_state
 
 _SIDE = 640  # pixels, what ultralytics assumes of a model that says nothing
@@ -70,10 +69,10 @@ class UltralyticsDetector:
         if not images:
             return []
         # Each picture is letterboxed to the full square (rect=False): its boxes do not depend on its neighbours.
-        shrunk = [_shrunk(each.pixels, int(self._settings["imgsz"])) for each in images]
+        small = [shrunk(each.pixels, int(self._settings["imgsz"])) for each in images]
         with computing(self._spec):
             results = self._yolo.predict(
-                [np.ascontiguousarray(each[..., ::-1]) for each in shrunk],  # it reads arrays as BGR
+                [np.ascontiguousarray(each[..., ::-1]) for each in small],  # it reads arrays as BGR
                 imgsz=self._settings["imgsz"],
                 conf=self._settings["conf"],
                 iou=self._settings["iou"],
@@ -96,19 +95,6 @@ class UltralyticsDetector:
         names = [self._names[int(number)] for number in found[:, 5]]
         kept = [index for index, name in enumerate(names) if not wanted or name in wanted]
         return Boxes.of(found[kept, :4], [names[index] for index in kept], np.clip(found[kept, 4], 0, 1), image)
-
-
-def _shrunk(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """The picture with its longer side at most ``side``, averaged over areas.
-
-    The library's own letterbox samples points: of a large picture it would drop most pixels and all fine things.
-    """
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return pixels
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _tamed(cache: Path) -> Any:

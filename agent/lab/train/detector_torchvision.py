@@ -1,77 +1,32 @@
 """The permissive choice of detector: a small FCOS of torchvision (BSD-3-Clause), on the pictures the YOLO learns from.
 
-FCOS (Tian et al. 2019) needs no anchors; the backbone here is four strided stages and a feature pyramid of three
-levels, about 0.9 M parameters. Exported as model.safetensors and config.json.
+Exported as model.safetensors and config.json, which the loader ``torchvision`` opens.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.models.detection import FCOS
-from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.ops import FeaturePyramidNetwork, box_iou
+from torchvision.ops import box_iou
 
+from ....tools.loaders.fcos_builder import FCOS_MINI_DIMS, build_fcos
 from ..world.scenes import CLASSES
 from .schedule import learning_rate
 from .weights import load_full, save_half
 
-FCOS_DIMS: dict[str, Any] = {"side": 192, "widths": [24, 48, 96, 128], "pyramid": 64}
 BATCH = 8
 PEAK_RATE = 1e-3
 
 Log = Callable[[str], None]
 Target = dict[str, Tensor]
-
-
-class Backbone(nn.Module):
-    """Strides 2, 4, 8, 16, 32, of which the last three become a pyramid of equal width."""
-
-    def __init__(self, widths: list[int], pyramid: int) -> None:
-        super().__init__()
-        first, *rest = widths
-        self.stem = _stage(3, first, first)
-        self.stages = nn.ModuleList(_stage(a, b, b) for a, b in zip(widths, [*rest, rest[-1]], strict=True))
-        self.pyramid = FeaturePyramidNetwork([*widths[2:], widths[-1]], pyramid)
-        self.out_channels = pyramid
-
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Pictures N x 3 x H x W to three maps N x pyramid x H/8, H/16, H/32."""
-        x = self.stem(x)
-        maps: OrderedDict[str, Tensor] = OrderedDict()
-        for k, stage in enumerate(self.stages):
-            x = stage(x)
-            if k >= 1:
-                maps[str(k)] = x
-        found: dict[str, Tensor] = self.pyramid(maps)
-        return found
-
-
-def _stage(before: int, width: int, after: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.SiLU(),
-        nn.Conv2d(width, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after), nn.SiLU(),
-    )  # fmt: skip
-
-
-def build_fcos(dims: dict[str, Any]) -> FCOS:
-    """An FCOS of these dimensions with fresh weights, for the classes of the world."""
-    anchors = AnchorGenerator(sizes=((8,), (16,), (32,)), aspect_ratios=((1.0,),) * 3)
-    backbone = Backbone(list(dims["widths"]), int(dims["pyramid"]))
-    side = int(dims["side"])
-    return FCOS(
-        backbone, len(CLASSES), min_size=side, max_size=side, anchor_generator=anchors,
-        score_thresh=0.3, nms_thresh=0.5, detections_per_img=50,
-    )  # fmt: skip
 
 
 def _read(folder: Path, split: str) -> list[tuple[Path, Path]]:
@@ -118,7 +73,7 @@ def train_fcos(
 ) -> None:
     """Train on the pictures in ``folder`` for ``minutes``; exports to ``out``, where ``resume_from`` may have too."""
     torch.manual_seed(seed)
-    model = build_fcos(FCOS_DIMS).to(device)
+    model = build_fcos(FCOS_MINI_DIMS, len(CLASSES)).to(device)
     if resume_from is not None:
         model.load_state_dict(load_full(resume_from / "model.safetensors"))
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=1e-3)
@@ -140,5 +95,5 @@ def train_fcos(
             rate = step * BATCH / (time.time() - started)
             log(f"{elapsed / 60:.1f} min, step {step}, {rate:.1f} pictures/s, loss {float(loss.detach()):.3f}")
     save_half(model.state_dict(), out / "model.safetensors")
-    (out / "config.json").write_text(json.dumps(FCOS_DIMS | {"names": CLASSES}, indent=2) + "\n")
+    (out / "config.json").write_text(json.dumps(FCOS_MINI_DIMS | {"names": CLASSES}, indent=2) + "\n")
     log(f"held out: {judge(model, _read(folder, 'val')[:200], device=device)}")

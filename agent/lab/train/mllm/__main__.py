@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from .stages import Learner
 
 SHARD = 1000  # scenes a file
 # How the minutes are shared between the stages.
-PARTS = {"vision": 27.0, "language": 17.0, "connector": 1.0, "joint": 10.0}
+PARTS = {"vision": 27.0, "language": 15.0, "connector": 1.0, "joint": 12.0}
 
 
 def make_scenes(folder: Path, shards: int, log_every: int = 4) -> None:
@@ -32,8 +33,38 @@ def make_scenes(folder: Path, shards: int, log_every: int = 4) -> None:
                 print(f"scenes {(index + 1) * SHARD}", flush=True)
 
 
+def train(
+    out: Path,
+    *,
+    minutes: float,
+    seed: int = 0,
+    work: Path | None = None,
+    shards: int = 40,
+    stages: Sequence[str] = tuple(NEEDS),
+    log: Callable[[str], None] = print,
+) -> None:
+    """Make the scenes, run the stages for `minutes` in all, and write a folder that the Auto classes open to `out`.
+
+    `work` holds scenes and checkpoints (default: OUT.work beside it); a stage that was killed goes on from there.
+    Raises SystemExit where a stage lacks the checkpoints that it starts from.
+    """
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    work = work or out.with_name(out.name + ".work")
+    make_scenes(work / "scenes", shards)
+    held_out = Pool(work / "scenes", "val-*.npz")
+    learner = Learner(Pool(work / "scenes", "train-*.npz"), held_out.rows(range(SHARD)), seed)
+    runner = Runner(learner, work / "checkpoints", log=log)
+    for name in stages:
+        missing = [needed for needed in NEEDS[name] if not runner.load(needed)]
+        if missing:
+            raise SystemExit(f"stage {name} starts from {missing} in {work / 'checkpoints'}: run --stages {missing[0]}")
+        runner.run(name, minutes * PARTS[name] / sum(PARTS[chosen] for chosen in stages))
+        export(learner.model.eval(), learner.tokenizer, out)
+
+
 def main() -> None:
-    """Read the options, make the scenes, run the stages, write the checkpoint."""
+    """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=55.0, help="of training, shared by the stages")
     parser.add_argument("--out", type=Path, required=True, help="folder that the Auto classes will open")
@@ -42,19 +73,7 @@ def main() -> None:
     parser.add_argument("--stages", nargs="+", choices=list(NEEDS), default=list(NEEDS), help="run these only")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    work: Path = given.work or given.out.with_name(given.out.name + ".work")
-    make_scenes(work / "scenes", given.shards)
-    held_out = Pool(work / "scenes", "val-*.npz")
-    learner = Learner(Pool(work / "scenes", "train-*.npz"), held_out.rows(range(SHARD)), given.seed)
-    runner = Runner(learner, work / "checkpoints", log=lambda line: print(time.strftime("%H:%M:%S"), line, flush=True))
-    for name in given.stages:
-        missing = [needed for needed in NEEDS[name] if not runner.load(needed)]
-        if missing:
-            raise SystemExit(f"stage {name} starts from {missing} in {work / 'checkpoints'}: run --stages {missing[0]}")
-        runner.run(name, given.minutes * PARTS[name] / sum(PARTS[chosen] for chosen in given.stages))
-        export(learner.model.eval(), learner.tokenizer, given.out)
+    train(**vars(given), log=lambda line: print(time.strftime("%H:%M:%S"), line, flush=True))
 
 
 if __name__ == "__main__":

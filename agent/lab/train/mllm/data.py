@@ -34,7 +34,8 @@ MIXTURE: tuple[tuple[float, SceneConfig], ...] = (
     (0.02, SceneConfig(count=(0, 0))),
 )
 GATE = SceneConfig(count=(1, 6), size=(0.06, 0.40), max_occlusion=0.35)
-SHARES = {"colour": 0.24, "yes_no": 0.2, "count": 0.2, "what": 0.12, "where": 0.12, "count_all": 0.06, "caption": 0.06}
+SHARES = {"colour": 0.4, "yes_no": 0.2, "count": 0.18, "what": 0.1, "where": 0.06, "count_all": 0.04, "caption": 0.02}
+LISTED = {"colour": 0.8, "where": 0.4, "what": 0.4, "count": 0.4}  # probability of each list in a picture's questions
 Array = NDArray[Any]
 
 
@@ -207,8 +208,8 @@ class Packer:
             return prompt + answer, [False] * len(prompt) + list(question.scored)
         return [*prompt, *answer, self.ids[END]], [False] * len(prompt) + [True] * (len(answer) + 1)
 
-    def pack(self, rows: list[dict[str, Array]], rng: np.random.Generator, lists: float = 0.6) -> Packed:
-        """Questions for every scene until TEXT is full; `lists` is the probability of each kind of list."""
+    def pack(self, rows: list[dict[str, Array]], rng: np.random.Generator, *, training: bool = True) -> Packed:
+        """Questions for every scene until TEXT is full; in training with lists and with cues asked for."""
         shape = (len(rows), TEXT)
         arrays = {name: np.zeros(shape, np.int64) for name in ("ids", "segment", "position")}
         target, weight = np.full(shape, IGNORED, np.int64), np.zeros(shape, np.float32)
@@ -216,7 +217,7 @@ class Packer:
         for i, row in enumerate(rows):
             asker, used = Asker(things_of(row["labels"], row["colours"], row["centres"]), rng), 0
             kinds.append([])
-            for question in self._questions(asker, rng, lists):
+            for question in self._questions(asker, rng, training):
                 ids, scored = self.encode(question)
                 if used + len(ids) > TEXT:
                     continue
@@ -228,15 +229,19 @@ class Packer:
                     if scored[at]:
                         target[i, used + at - 1] = ids[at]
                         weight[i, used + at - 1] = 0.4 if question.kind == "caption" else 1.0
+                prompt = question.prompt.split()
+                if training and question.cue in prompt:
+                    cue = used + len(prompt) - 1 - prompt[::-1].index(question.cue)
+                    target[i, cue], weight[i, cue] = self.ids[question.answer.split()[0]], 0.5
                 used += len(ids)
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         return Packed(**tensors, target=torch.from_numpy(target), weight=torch.from_numpy(weight), kinds=kinds)
 
-    def _questions(self, asker: Asker, rng: np.random.Generator, lists: float) -> Iterator[Question]:
-        """Lists first (each with its probability), then questions by SHARES; caption and total at most once."""
+    def _questions(self, asker: Asker, rng: np.random.Generator, training: bool) -> Iterator[Question]:
+        """In training lists first, each with its probability; then questions by SHARES, caption and total once."""
         asked: set[str] = set()
-        for kind in ("colour", "where", "what", "count"):
-            question = asker.list_of(kind) if rng.random() < lists else None
+        for kind, share in LISTED.items():
+            question = asker.list_of(kind) if training and rng.random() < share else None
             if question is not None:
                 yield question
         shares = np.array([SHARES[kind] for kind in KINDS])

@@ -31,12 +31,17 @@ class Thing:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its answer; `scored` marks the answer's words that count in the loss (None: all)."""
+    """A question with its answer; `scored` marks the answer's words that count in the loss (None: all).
+
+    `cue` is the word of the prompt that settles the answer, e.g. the thing whose colour is asked. In training the
+    answer's first word is asked for at the cue too: looking it up there and carrying it to the end are learned apart.
+    """
 
     kind: str
     prompt: str
     answer: str
     scored: tuple[bool, ...] | None = None
+    cue: str = ""
 
 
 def place_of(x: float, y: float) -> tuple[str, str]:
@@ -139,12 +144,12 @@ class Asker:
 
     def ask(self, kind: str) -> Question | None:
         """A question of this kind (one of KINDS), or None where the scene admits none."""
-        makers: dict[str, Callable[[], tuple[str, str] | None]] = {
+        makers: dict[str, Callable[[], tuple[str, str, str] | None]] = {
             "colour": self._colour, "what": self._what, "count": self._count, "count_all": self._count_all,
             "yes_no": self._yes_no, "where": self._where, "caption": self._caption,
         }  # fmt: skip
         made = makers[kind]()
-        return None if made is None else Question(kind, self._dressed(made[0]), made[1])
+        return None if made is None else Question(kind, self._dressed(made[0]), made[1], cue=made[2])
 
     def list_of(self, kind: str) -> Question | None:
         """A training aid: key and value of every thing in random order, with the loss on the values only."""
@@ -187,29 +192,29 @@ class Asker:
             text = text[:-2]
         return text
 
-    def _colour(self) -> tuple[str, str] | None:
+    def _colour(self) -> tuple[str, str, str] | None:
         if not self.named:
             return None
         thing = self._thing(self.named)
-        return self._pick(_COLOUR).format(c=thing.label), thing.colour
+        return self._pick(_COLOUR).format(c=thing.label), thing.colour, thing.label
 
-    def _where(self) -> tuple[str, str] | None:
+    def _where(self) -> tuple[str, str, str] | None:
         if not self.named:
             return None
         thing = self._thing(self.named)
-        return self._pick(_WHERE).format(c=thing.label), f"{thing.row} {thing.column}"
+        return self._pick(_WHERE).format(c=thing.label), f"{thing.row} {thing.column}", thing.label
 
-    def _what(self) -> tuple[str, str] | None:
+    def _what(self) -> tuple[str, str, str] | None:
         by_colour = self.rng.random() < 0.6
         options = self.tinted if by_colour else self.placed
         if not options:
             return None
         thing = self._thing(options)
         if by_colour:
-            return self._pick(_WHAT_COLOUR).format(k=thing.colour), thing.label
-        return self._pick(_WHAT_PLACE).format(p=f"{thing.row} {thing.column}"), thing.label
+            return self._pick(_WHAT_COLOUR).format(k=thing.colour), thing.label, thing.colour
+        return self._pick(_WHAT_PLACE).format(p=f"{thing.row} {thing.column}"), thing.label, thing.column
 
-    def _count(self) -> tuple[str, str] | None:
+    def _count(self) -> tuple[str, str, str] | None:
         roll = self.rng.random()
         labels = [t.label for t in self.things]
         repeated = [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
@@ -222,16 +227,16 @@ class Asker:
         if self.rng.random() < 0.15 and self.things:
             thing = self._thing(self.things)
             same = sum(t.colour == thing.colour for t in self.things)
-            return self._pick(_COUNT).format(n=f"{thing.colour} things"), str(same)
-        return self._pick(_COUNT).format(n=plural(label)), str(labels.count(label))
+            return self._pick(_COUNT).format(n=f"{thing.colour} things"), str(same), "things"
+        return self._pick(_COUNT).format(n=plural(label)), str(labels.count(label)), plural(label)
 
-    def _count_all(self) -> tuple[str, str]:
-        return self._pick(_COUNT).format(n="things"), str(len(self.things))
+    def _count_all(self) -> tuple[str, str, str]:
+        return self._pick(_COUNT).format(n="things"), str(len(self.things)), "things"
 
-    def _caption(self) -> tuple[str, str]:
-        return self._pick(_CAPTION), caption_of(self.things)
+    def _caption(self) -> tuple[str, str, str]:
+        return self._pick(_CAPTION), caption_of(self.things), ""
 
-    def _yes_no(self) -> tuple[str, str] | None:
+    def _yes_no(self) -> tuple[str, str, str] | None:
         """Half of the answers are yes, whatever the form of the question."""
         truth = bool(self.rng.random() < 0.5)
         form = self.rng.random()
@@ -240,24 +245,26 @@ class Asker:
             label = self._label(truth)
             if label is None:
                 return None
-            text = self._pick(_YES_ONE).format(d=label) if form < 0.3 else self._pick(_YES_MANY).format(n=plural(label))
-            return text, answer
+            if form < 0.3:
+                return self._pick(_YES_ONE).format(d=label), answer, label
+            return self._pick(_YES_MANY).format(n=plural(label)), answer, plural(label)
         if not self.things:
             return None
         if form < 0.7:
             thing = self._thing(self.things)
             pair = (thing.colour, thing.label) if truth else self._wrong_pair(thing)
-            return self._pick(_YES_ONE).format(d=" ".join(pair)).replace(" a orange", " an orange"), answer
+            text = self._pick(_YES_ONE).format(d=" ".join(pair)).replace(" a orange", " an orange")
+            return text, answer, pair[1]
         if form < 0.85 and self.named:
             thing = self._thing(self.named)
             colour = thing.colour if truth else self._other(COLOURS, thing.colour)
-            return self._pick(_YES_COLOUR).format(c=thing.label, k=colour), answer
+            return self._pick(_YES_COLOUR).format(c=thing.label, k=colour), answer, colour
         label = self._thing(self.things).label
         number = sum(t.label == label for t in self.things)
         if not truth:
             number = number + 1 if number == 1 or self.rng.random() < 0.5 else number - 1
         noun = label if number == 1 else plural(label)
-        return self._pick(_YES_COUNT).format(m=min(number, _LIMIT), n=noun), answer
+        return self._pick(_YES_COUNT).format(m=min(number, _LIMIT), n=noun), answer, noun
 
     def _label(self, present: bool) -> str | None:
         labels = {t.label for t in self.things}

@@ -37,8 +37,10 @@ class Runner:
         groups = stage.groups()
         optimiser = torch.optim.AdamW(groups, lr=stage.rate, betas=(0.9, 0.98), weight_decay=0.01)
         spent, step = self._resume(name, optimiser)
-        start, mean = time.monotonic() - spent, 0.0
+        start = time.monotonic() - spent
+        mean: float | None = None
         kept = told = time.monotonic()
+        pause = 60.0
         while (spent := time.monotonic() - start) < minutes * 60:
             rate = stage.rate * min(1, (step + 1) / _WARM) * 0.5 * (1 + math.cos(math.pi * spent / (minutes * 60)))
             for group in optimiser.param_groups:
@@ -50,15 +52,16 @@ class Runner:
             nn.utils.clip_grad_norm_([p for group in groups for p in group["params"]], 1.0)
             optimiser.step()
             step += 1
-            mean = float(loss.detach()) if step == 1 else 0.99 * mean + 0.01 * float(loss.detach())
+            mean = float(loss.detach()) if mean is None else 0.99 * mean + 0.01 * float(loss.detach())
             now = time.monotonic()
             if now - kept > self.keep_every:
                 kept = now
                 self.learner.train.refresh()
                 self._keep(name, optimiser, spent, step)
-            if now - told > 60:
-                told = now
-                self._tell(name, spent, step, stage.batch, mean, self._measure(stage) if step % 2 else {})
+            if now - told > pause:
+                self._tell(name, spent, step, stage.batch, mean, self._measure(stage))
+                told = time.monotonic()
+                pause = max(60.0, 20 * (told - now))  # measuring takes a twentieth of the time at most
         measures = self._measure(stage)
         self._tell(name, spent, step, stage.batch, mean, measures)
         self._keep(name, None, minutes * 60, step)
@@ -110,7 +113,7 @@ class Runner:
         self.learner.heads.eval()
         return stage.measure()
 
-    def _tell(self, name: str, spent: float, step: int, batch: int, loss: float, measures: Measures) -> None:
+    def _tell(self, name: str, spent: float, step: int, batch: int, loss: float | None, measures: Measures) -> None:
         figures = " ".join(f"{key} {value:.3g}" for key, value in measures.items())
         speed = step * batch / max(spent, 1e-9)
-        self.log(f"{name} {spent / 60:.1f} min step {step} {speed:.0f} pictures/s loss {loss:.3f} {figures}")
+        self.log(f"{name} {spent / 60:.1f} min step {step} {speed:.0f} pictures/s loss {loss or 0:.3f} {figures}")

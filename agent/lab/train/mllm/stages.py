@@ -272,7 +272,7 @@ class Joint:
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                 module.eval()
         features = learner.features(rows, vary=True)
-        answers = learner.answer_loss(learner.projector(features), learner.packer.pack(rows, learner.rng, lists=0.4))
+        answers = learner.answer_loss(learner.projector(features), learner.packer.pack(rows, learner.rng))
         return answers + 0.3 * learner.heads.loss(features, cells_of(rows))
 
     def measure(self) -> Measures:
@@ -292,7 +292,7 @@ def answered(
     rng = np.random.default_rng(5)
     right, asked = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
     for chunk in _chunks(rows, 40):
-        packed = learner.packer.pack(chunk, rng, lists=0.0)
+        packed = learner.packer.pack(chunk, rng, training=False)
         told = pictures(chunk)
         logits, at = learner.logits(told, packed, _everywhere(told))
         wrong = torch.zeros_like(packed.ids)

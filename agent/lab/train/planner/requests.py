@@ -61,7 +61,7 @@ def _fill(s: Source, form: str, setting: _Setting, np: Noun | None, **more: str)
                    "the_pl": np.text}  # fmt: skip
     text = form.format(**values)
     if np is not None and not np.single:  # "what colour is the circles" is heard, but seldom
-        text = re.sub(rf"\b(is|does) (?={re.escape(np.text)})", lambda m: {"is": "are", "does": "do"}[m[1]], text)
+        text = re.sub(rf"\b(is|does) (?={re.escape(np.text)})", lambda m: {"is": "are ", "does": "do "}[m[1]], text)
     return re.sub(r" +", " ", text).strip()
 
 

@@ -86,8 +86,8 @@ COUNT_Q = (("how many {pl} are there {in}", "how many {pl} are {in}", "how many 
 COUNT_I = (("count {the_pl} {in}", "count {the_pl}", "tell me how many {pl} there are {in}", "count up {the_pl} {in}",
             "give me the number of {pl} {in}", "tell me the number of {pl} {in}", "say how many {pl} there are {in}",
             "work out how many {pl} are {in}", "find out how many {pl} there are {in}", "report the count of {pl} {in}",
-            "let me know how many {pl} there are {in}", "count how many {pl} there are {in}"),
-           ("determine how many {pl} there are {in}", "compute the number of {pl} {in}", "tally {the_pl} {in}",
+            "let me know how many {pl} there are {in}", "count how many {pl} there are {in}", "tally {the_pl} {in}"),
+           ("determine how many {pl} there are {in}", "compute the number of {pl} {in}", "find the number of {pl} {in}",
             "make a count of {the_pl} {in}"))  # fmt: skip
 COUNT_OF = (("count {np}", "how many of {np} are there", "tell me how many of {np} there are"), ("number {np}",))
 COUNT_AGAIN = (("count {np}", "how many of {np} are there", "tell me how many of {np} there are", "count {np}",
@@ -120,8 +120,8 @@ LOCATE_I = (("tell me where {np} is {in}", "say where {np} is", "tell me where {
             ("describe where {np} is", "explain where to find {np}"))  # fmt: skip
 FIND_I = (("find {np} {in}", "find {np}", "detect {np}", "detect {np} {in}", "show me where {np} are as boxes",
            "get the boxes of {np}", "look for {np} {in}", "search for {np} {in}", "give me boxes for {np}",
-           "detect all {pl} {in}", "spot {np} {in}", "give me the bounding boxes of {np}"),
-          ("discover {np} {in}", "return the boxes around {np}"))  # fmt: skip
+           "detect all {pl} {in}", "spot {np} {in}", "give me the bounding boxes of {np}", "discover {np} {in}"),
+          ("find me {np} {in}", "return the boxes around {np}"))  # fmt: skip
 ANNOTATE_I = (("draw boxes around {np} {in}", "mark {np} {in}", "put a box around {np}", "box {np}", "mark {np}",
                "draw a box around {np}", "annotate {np}", "annotate {np} {in}", "put boxes around {np}",
                "draw rectangles around {np}", "frame {np}", "show me {np} with boxes", "show me {np} {in}"),
@@ -135,24 +135,30 @@ SEGMENT_I = (("segment {np} {in}", "segment {np}", "get the mask of {np}", "give
 CUT_I = (("cut out {np}", "cut {np} out", "cut out {np} {in}", "extract {np}", "isolate {np}",
           "cut {np} out of the {p}",
           "remove the background of {np}", "extract {np} from the {p}", "give me a cut-out of {np}", "cutout {np}",
-          "clip {np} out", "snip out {np}", "make a cutout of {np}"),
-         ("take {np} out of the {p}", "separate {np} from the background", "make a sticker of {np}"))  # fmt: skip
+          "clip {np} out", "snip out {np}", "make a cutout of {np}",
+          "make a sticker of {np}"),
+         ("take {np} out of the {p}", "separate {np} from the background",
+          "cut {np} away from the background"))  # fmt: skip
 CROP_I = (("crop {np}", "crop to {np}", "crop the {p} to {np}", "crop around {np}", "zoom in on {np}",
            "zoom in to {np}",
-           "crop out {np}", "trim the {p} to {np}", "give me a crop of {np}", "crop {np} {in}", "zoom to {np}"),
-          ("reduce the {p} to {np}", "make a close-up of {np}"))  # fmt: skip
+           "crop out {np}", "trim the {p} to {np}", "give me a crop of {np}", "crop {np} {in}", "zoom to {np}",
+           "make a close-up of {np}"),
+          ("reduce the {p} to {np}", "give me the {p} cropped to {np}"))  # fmt: skip
 BLUR_I = (("blur {np}", "blur {np} {in}", "blur out {np}", "make {np} blurry", "pixelate {np}", "hide {np}",
-           "make {np} unsharp", "apply a blur to {np}", "obscure {np}", "put a blur on {np}", "soften {np}"),
-          ("smudge {np}", "make {np} unrecognisable"))  # fmt: skip
+           "make {np} unsharp", "apply a blur to {np}", "obscure {np}", "put a blur on {np}", "soften {np}",
+           "smudge {np}", "censor {np}", "anonymise {np}"),
+          ("apply blur to {np}", "make {np} unrecognisable", "give {np} a blur"))  # fmt: skip
 GREY_I = (("make {np} black and white", "turn {np} black and white", "make {np} {grey}", "turn {np} {grey}",
            "convert {np} to {grey}scale", "{grey}scale {np}", "desaturate {np}", "make {np} {grey}scale",
            "remove the {colour} from {np}", "turn {np} into {grey}scale", "convert {np} to black and white",
-           "take the {colour} out of {np}", "make {np} monochrome"),
-          ("drain the {colour} from {np}", "put {np} in shades of {grey}"))  # fmt: skip
+           "take the {colour} out of {np}", "make {np} monochrome",
+           "drain the {colour} from {np}"),
+          ("show {np} in black and white", "put {np} in shades of {grey}"))  # fmt: skip
 RECOLOUR_I = (("make {np} {c}", "turn {np} {c}", "paint {np} {c}", "re{colour} {np} {c}", "{colour} {np} {c}",
                "change {np} to {c}", "change the {colour} of {np} to {c}", "make {np} {c} instead", "dye {np} {c}",
-               "re{colour} {np} in {c}", "paint {np} in {c}", "turn {np} into {c} ones", "set {np} to {c}"),
-              ("give {np} a {c} {colour}", "tint {np} {c}"))  # fmt: skip
+               "re{colour} {np} in {c}", "paint {np} in {c}", "turn {np} into {c} ones", "set {np} to {c}",
+               "tint {np} {c}"),
+              ("give {np} a {c} {colour}", "change {np} so that it is {c}"))  # fmt: skip
 DESCRIBE = (("describe {pic}", "what is going on {in}", "what do you see {in}", "what is {in}",
              "what is happening {in}",
              "what does {pic} show", "tell me about {pic}", "describe what you see {in}", "write a caption for {pic}",
@@ -166,8 +172,8 @@ DESCRIBE = (("describe {pic}", "what is going on {in}", "what do you see {in}", 
 POLITE = (("{i}", "{i}", "{i}", "{i}", "{i}", "please {i}", "can you {i}?", "could you {i}?", "could you please {i}?",
            "would you {i}?", "i want you to {i}", "{i}, please", "{i} please", "{i} for me", "i'd like you to {i}",
            "now {i}", "can you please {i}", "hey, {i}", "ok, {i}", "help me {i}", "{i}, thanks", "let's {i}",
-           "i need you to {i}", "go ahead and {i}"),
-          ("kindly {i}", "would you mind and {i}?", "do me a favour and {i}", "hello! {i}"))  # fmt: skip
+           "i need you to {i}", "go ahead and {i}", "kindly {i}"),
+          ("i would like you to {i}", "would you mind and {i}?", "do me a favour and {i}", "hello! {i}"))  # fmt: skip
 JOIN = ((" and ", " and ", " and then ", ", then ", ". then ", ". ", ", and ", "; also ", ". also ", ". after that, ",
          ", after that ", " and also ", ", and after that ", ". next, ", "; then ", "; ", ", and then ", " then ",
          ". finally, ", ". and ", ", and also ", ". and then ", "\n", ". also, ", " & ", ", next ", " as well as "),

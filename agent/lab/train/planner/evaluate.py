@@ -1,0 +1,140 @@
+"""`python -m panmodal.agent.lab.train.planner.evaluate MODEL --n 200`: how often the planner LM writes the exact plan.
+
+Exact means equal to the gold plan in canonical form. Measured per split (trained wordings, held-out wordings, held-out
+nouns, joined requests), under the grammar and free, greedily; `valid` is the share that the checker passes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+from .....planners.backends.constraint import plan_constraint
+from .....planners.base import Request
+from .....planners.canonical import canonical
+from .....planners.checker import check
+from .....planners.plan import Plan
+from .....tools.errors import PanmodalError
+from .....tools.media.image import Image
+from .....tools.registry import Registry, default_registry
+from ...figures import Figures, wilson
+from .requests import SPLITS, Example, sample
+from .tokenizer import prompt_of
+
+MAX_TOKENS = 320
+
+
+@dataclass
+class Score:
+    """Counts over one split; `shares` are those of exact plans by kind of request."""
+
+    asked: int = 0
+    exact: int = 0
+    valid: int = 0
+    seconds: float = 0.0
+    kinds: dict[str, list[bool]] = field(default_factory=dict)
+    misses: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Judge:
+    """A planner LM and the registry that its plans are judged with."""
+
+    def __init__(self, folder: Path, registry: Registry) -> None:
+        self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+        self.model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        self.registry = registry
+        self.picture = Image.from_array(np.zeros((1, 1, 3), np.uint8))
+
+    def request(self, example: Example) -> Request:
+        """The example as the planner is given it."""
+        attachments = [self.picture] * len(example.attachments)
+        return Request(example.text, attachments, thread={name: name for name in example.thread})
+
+    def write(self, example: Example, *, constrained: bool) -> str:
+        """The plan's JSON for an example, spans restored where it can be read."""
+        constraint = plan_constraint(self.request(example), self.registry, None, self.tokenizer)
+        ids = self.tokenizer(prompt_of(example), return_tensors="pt")["input_ids"]
+        made: Any = self.model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=MAX_TOKENS,
+            pad_token_id=self.tokenizer.pad_token_id,
+            logits_processor=[constraint.processor(self.tokenizer)] if constrained else None,
+        )
+        text: str = self.tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True)
+        try:
+            return constraint.finish(text)
+        except (PanmodalError, KeyError, TypeError):  # free text may be anything
+            return text
+
+    def judge(self, split: str, count: int, seed: int, *, constrained: bool) -> Score:
+        """Score `count` fresh examples of a split; the same seed gives the same examples."""
+        score, rng = Score(), random.Random(f"evaluate/{split}/{seed}")
+        for _ in range(count):
+            example = sample(rng, split)
+            start = time.perf_counter()
+            text = self.write(example, constrained=constrained)
+            score.seconds += time.perf_counter() - start
+            exact, valid = self._compare(example, text)
+            score.asked, score.exact, score.valid = score.asked + 1, score.exact + exact, score.valid + valid
+            score.kinds.setdefault(example.kind, []).append(exact)
+            if not exact:
+                score.misses.append((example.text, text))
+        return score
+
+    def _compare(self, example: Example, text: str) -> tuple[bool, bool]:
+        """Whether the plan is the gold one, and whether it passes the checker."""
+        try:
+            plan = Plan.from_json(text)
+        except PanmodalError:
+            return False, False
+        thread = {name: name for name in example.thread}
+        if check(plan, self.registry, attachments=example.attachments, thread=thread):
+            return False, False
+        gold = Plan.from_data(example.plan)
+        return canonical(plan, self.registry) == canonical(gold, self.registry), True
+
+
+def evaluate(folder: Path, count: int, seed: int, *, free: bool, misses: int = 0) -> Figures:
+    """Measure every split; with `free` also without the grammar."""
+    judge, figures = Judge(folder, default_registry()), Figures("planner", seed)
+    for split in SPLITS[1:]:
+        for constrained in (True, False) if free else (True,):
+            score = judge.judge(split, count, seed, constrained=constrained)
+            name = f"{split}{'' if constrained else '_free'}"
+            figures.values[f"{name}_exact"] = score.exact / count
+            figures.values[f"{name}_valid"] = score.valid / count
+            low, high = wilson(score.exact, count)
+            kinds = ", ".join(f"{kind} {sum(r)}/{len(r)}" for kind, r in sorted(score.kinds.items()))
+            figures.lines.append(
+                f"{name:12} exact {score.exact}/{count} [{low:.2f}, {high:.2f}], valid {score.valid}/{count}, "
+                f"{score.seconds / count:.2f} s a plan; {kinds}"
+            )
+            figures.lines += [f"    {asked}\n      {text}" for asked, text in score.misses[:misses]]
+    return figures
+
+
+def main() -> None:
+    """Read the command line, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path, help="folder of the exported model")
+    parser.add_argument("--n", type=int, default=200, help="requests of each split")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--free", action="store_true", help="also without the grammar")
+    parser.add_argument("--misses", type=int, default=0, help="print so many wrong plans of each split")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    print(evaluate(options.model, options.n, options.seed, free=options.free, misses=options.misses).render())
+
+
+if __name__ == "__main__":
+    main()
