@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ..planners.phrases import phrasebook
@@ -78,7 +77,7 @@ class Engine:
         blank = Ask(run_id, deterministic=deterministic)  # the journal says what was really asked
         turn = Turn(blank, run_id, self._services, (budget or Budget()).start())
         turn.decision = decision.to_data() if isinstance(decision, Plan) else decision
-        with turn.held:
+        try:
             turn.open_journal()
             if turn.recalled("request") is None:
                 raise RunNotFound(
@@ -89,6 +88,8 @@ class Engine:
             if answer is not None and not answer["exceeded"]:
                 return build_result(turn, answer, turn.recalled("usage") or {})
             return await self._serve(turn, None, resumed=True)
+        finally:
+            await _let_go(turn)
 
     async def plan(self, ask: Ask, sources: Sequence[Any], run_id: str) -> Plan:
         """The checked plan of a request, without running it or keeping anything of it."""
@@ -114,17 +115,17 @@ class Engine:
             return {"seconds": round(time.monotonic() - began, 6), "tokens": int(spent["tokens"]), "loads": loads}
 
         try:
-            with turn.held, ExitStack() as lock:
-                if turn.ask.thread is not None:
-                    path = thread_lock(self._services.home.root / "locks", turn.ask.thread)
-                    lock.enter_context(hold(path, turn.run, f"thread {turn.ask.thread!r}"))
-                result = await self._through(turn, approve, resumed, usage)
-                status = result.status
-                return result
+            if turn.ask.thread is not None:
+                path = thread_lock(self._services.home.root / "locks", turn.ask.thread)
+                turn.held.enter_context(hold(path, turn.run, f"thread {turn.ask.thread!r}"))
+            result = await self._through(turn, approve, resumed, usage)
+            status = result.status
+            return result
         except asyncio.CancelledError:
             status = "interrupted"
             raise
         finally:
+            await _let_go(turn)
             leave()
             emit(RunFinished(turn.run, status, time.monotonic() - began))
 
@@ -186,6 +187,14 @@ class Engine:
                     (thread, thread),
                 )
             await self._saver.conn.commit()
+
+
+async def _let_go(turn: Turn) -> None:
+    """Close the journal and free the locks, off the loop: closing waits for the disk."""
+    try:
+        await asyncio.shield(asyncio.to_thread(turn.held.close))
+    except RuntimeError:  # the interpreter ends and takes no more work for threads
+        turn.held.close()
 
 
 def _config(thread: str) -> RunnableConfig:
