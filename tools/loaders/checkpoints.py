@@ -31,6 +31,7 @@ _FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 _MOST_HEADER = 100 << 20  # the format's own bound on its header, in bytes
 _NO_PART = (".md", ".txt", ".lock")  # files beside a checkpoint that do not change what it computes
 _CHUNK = 1 << 20
+_TRAINED_HERE = ("planner", "mllm", "detector", "segmenter")  # roles that Panmodal has a training recipe for
 
 
 def cache_folder(spec: ModelSpec) -> Path:
@@ -60,7 +61,7 @@ def find_file(spec: ModelSpec, command: str = "") -> Path:
         return path
     if is_url(spec.checkpoint):
         command = f"curl --create-dirs -L -o {path} {spec.checkpoint}"
-    raise missing(spec, str(path), command or f"put it there, or choose another: --set {spec.role}.checkpoint=PATH")
+    raise missing(spec, str(path), command or _otherwise(spec))
 
 
 def get_file(spec: ModelSpec, command: str = "") -> Path:
@@ -74,10 +75,8 @@ def find_folder(spec: ModelSpec) -> Path:
     """A checkpoint folder by path or hub id, without downloading. Raises ``CheckpointMissing``."""
     if spec.path.is_dir():
         return spec.path
-    if spec.path.is_absolute() and (
-        spec.checkpoint.startswith(("/", ".", "~")) or not _HUB_ID.fullmatch(spec.checkpoint)
-    ):
-        raise missing(spec, str(spec.path), f"put it there, or choose another: --set {spec.role}.checkpoint=PATH")
+    if not _HUB_ID.fullmatch(spec.checkpoint):
+        raise missing(spec, str(spec.path), _otherwise(spec))
     found = _hub(spec, network=False)
     if found is None:
         revision = f" --revision {spec.revision}" if spec.revision else ""
@@ -171,6 +170,12 @@ def read_json(spec: ModelSpec, path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise broken(spec, f"{path.name} is no JSON object")
     return content
+
+
+def _otherwise(spec: ModelSpec) -> str:
+    """What to do about a missing path that no published file stands for."""
+    train = f"make one: panmodal train {spec.role} --out FOLDER; or " if spec.role in _TRAINED_HERE else ""
+    return f"put it there; {train}choose another: --set {spec.role}.checkpoint=PATH"
 
 
 def _header(spec: ModelSpec, path: Path) -> Mapping[str, Any]:

@@ -75,6 +75,18 @@ def shares(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.bincount(name_pixels(pixels), minlength=len(COLOURS)) / len(pixels)
 
 
-def dominant(rgb: NDArray[np.uint8]) -> Colour:
-    """The colour that most of the pixels have, (N, 3) uint8; ties go to the first of ``COLOURS``."""
-    return COLOURS[int(shares(rgb).argmax())]
+def with_strip(left: int, top: int, right: int, bottom: int) -> tuple[slice, slice]:
+    """Rows and columns of a rectangle and a strip around it, whose width is an eighth of its longer side."""
+    margin = max(2, max(right - left, bottom - top) // 8)
+    return slice(max(0, top - margin), bottom + margin), slice(max(0, left - margin), right + margin)
+
+
+def standing_out(
+    pixels: NDArray[np.uint8], inside: NDArray[np.bool_], voters: NDArray[np.bool_], background: float
+) -> int:
+    """The index into ``COLOURS`` of what a thing has more of than its surroundings.
+
+    ``pixels`` (H, W, 3) is a window around the thing, ``inside`` (H, W) its area and ``voters`` (H, W) the pixels of
+    it that count; ``background`` is how much of the area is taken to be surroundings after all (0-1).
+    """
+    return int((shares(pixels[voters]) - background * shares(pixels[~inside])).argmax())

@@ -9,7 +9,7 @@ from panmodal.tools.media.boxes import Boxes
 from panmodal.tools.media.image import Image
 from panmodal.tools.media.masks import Masks
 from panmodal.tools.see.colour import colour
-from panmodal.tools.see.colours import COLOURS, TONES, dominant, to_lab
+from panmodal.tools.see.colours import COLOURS, TONES, shares, to_lab
 from panmodal.tools.see.filter import filter_colour
 
 
@@ -20,7 +20,7 @@ def scenes() -> list[Scene]:
 
 def test_every_clear_tone_has_its_own_name() -> None:
     for name, tones in TONES.items():
-        assert dominant(np.array([tones[0]], np.uint8)) == name
+        assert COLOURS[int(shares(np.array([tones[0]], np.uint8)).argmax())] == name
 
 
 def test_lab_is_cie_lab() -> None:
