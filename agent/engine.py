@@ -98,7 +98,7 @@ class Engine:
         state = fresh(run_id)
         state["known"] = await self._known(ask.thread)
         try:
-            ended = await self._graph.ainvoke(state, config, context=turn, durability="exit")
+            ended = await self._invoke(state, config, turn)
         finally:
             await self._saver.adelete_thread(f"plan:{run_id}")
         return Plan.from_data(ended["plan"])
@@ -137,13 +137,12 @@ class Engine:
         config = _config(thread)
         waits = False
         try:
-            ended = await self._graph.ainvoke(
-                await self._entry(turn, config) if resumed else fresh(turn.run), config, context=turn, durability="exit"
-            )
+            entry = await self._entry(turn, config) if resumed else fresh(turn.run)
+            ended = await self._invoke(entry, config, turn)
             while (waits := "__interrupt__" in ended) and approve is not None:
                 decision = await asyncio.to_thread(approve, Plan.from_data(ended["plan"]))
                 data = decision.to_data() if isinstance(decision, Plan) else bool(decision)
-                ended = await self._graph.ainvoke(_go_on(data), config, context=turn, durability="exit")
+                ended = await self._invoke(_go_on(data), config, turn)
         except BudgetExceeded as error:
             facts = error.facts
             text = phrasebook(turn.ask.language).say("budget", limit=facts.get("limit", ""), field=facts["field"])
@@ -158,6 +157,15 @@ class Engine:
             return unanswered(turn, "waiting", phrasebook(turn.ask.language).say("waiting"), usage())
         turn.remember("usage", usage())
         return build_result(turn, turn.recalled("answer"), usage())
+
+    async def _invoke(self, entry: Any, config: RunnableConfig, turn: Turn) -> dict[str, Any]:
+        """Send a turn through the graph; a checkpoint is written when it ends or waits, the journal holds the rest."""
+        from langsmith import tracing_context
+
+        # LangChain sends what passes through graphs to a server where the environment asks its tracer to. A request
+        # is nobody else's business, whatever the environment was set up for.
+        with tracing_context(enabled=False):
+            return await self._graph.ainvoke(entry, config, context=turn, durability="exit")
 
     async def _entry(self, turn: Turn, config: RunnableConfig) -> Any:
         """Where a run that goes on enters the graph: at the approval that it waits for, else at the beginning, from
@@ -198,7 +206,7 @@ async def _let_go(turn: Turn) -> None:
 
 
 def _config(thread: str) -> RunnableConfig:
-    return {"configurable": {"thread_id": thread}, "callbacks": []}
+    return {"configurable": {"thread_id": thread}}
 
 
 def _go_on(decision: Any) -> Any:

@@ -16,6 +16,7 @@ from panmodal import Agent, Budget, Plan, tool
 from panmodal.agent.events import Event, RunFinished, RunStarted, StepFinished
 from panmodal.agent.result import Result
 from panmodal.planners.base import PlannerContext, Request
+from panmodal.planners.search import SearchPlanner
 from panmodal.tools.errors import InputError, PlannerOutputError, RunError, RunNotFound, ThreadBusy
 from panmodal.tools.media.image import Image
 
@@ -337,6 +338,29 @@ def test_one_thread_takes_one_run_at_a_time(make_agent: Make, scene: Image, tmp_
     (tmp_path / "go").touch()
     work.join()
     assert other.run("Now mirror it.", thread="busy").status == "answered"
+
+
+def test_nothing_is_traced_to_a_server(make_agent: Make, scene: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    from langsmith.utils import get_env_var, tracing_is_enabled
+
+    class Asking(SearchPlanner):
+        name = "asking"
+        traced: bool | str = "not asked"
+
+        def plan(self, request: Request, context: PlannerContext) -> Plan:
+            self.traced = tracing_is_enabled()
+            return super().plan(request, context)
+
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    get_env_var.cache_clear()
+    try:
+        assert tracing_is_enabled()
+        planner = Asking()
+        make_agent(planner=planner).run("Mirror the picture.", scene)
+        assert planner.traced is False
+    finally:
+        monkeypatch.undo()
+        get_env_var.cache_clear()
 
 
 def test_a_closed_agent_says_so(make_agent: Make) -> None:
