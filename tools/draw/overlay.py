@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's palette, which people with colour-blindness can tell apart, without its black, then four more.
 _PALETTE = (
-    (230, 159, 0),
     (86, 180, 233),
+    (230, 159, 0),
     (0, 158, 115),
     (240, 228, 66),
     (0, 114, 178),
@@ -32,7 +32,7 @@ _PALETTE = (
     (140, 86, 75),
     (127, 201, 127),
 )
-_FILL = 0.35  # share of the label's colour inside a mask
+_FILL = 0.3  # share of the label's colour inside a mask
 
 Colour = tuple[int, int, int]
 Rectangle = tuple[int, int, int, int]
@@ -55,59 +55,72 @@ def draw_overlay(image: Image, boxes: Boxes | None = None, masks: Masks | None =
     colours = {label: _PALETTE[n % len(_PALETTE)] for n, label in enumerate(dict.fromkeys(named))}
     line = max(2, round(max(pixels.shape[:2]) / 320))
     if masks is not None:
-        for bitmap, label in zip(masks.bitmaps, _labels(masks.labels, len(masks)), strict=True):
-            _tint(pixels, bitmap, colours.get(label, _PALETTE[0]), line)
-    if boxes is None or not len(boxes):
-        return Image.from_array(pixels)
-    return Image.from_array(_with_boxes(pixels, boxes, scale, colours, line))
+        for bitmap, label in zip(masks.bitmaps, _labels(masks), strict=True):
+            _tint(pixels, bitmap, colours.get(label, _PALETTE[0]), line, scale)
+    if boxes is not None:
+        return Image.from_array(_with_plates(pixels, boxes.xyxy * scale, boxes, colours, line))
+    if masks is not None:
+        return Image.from_array(_with_plates(pixels, _extents(masks) * scale, masks, colours, 0))
+    return Image.from_array(pixels)
 
 
-def _labels(labels: Sequence[str], count: int) -> Sequence[str]:
-    return labels if len(labels) == count else [""] * count
+def _labels(found: Boxes | Masks) -> Sequence[str]:
+    return found.labels or [""] * len(found)
 
 
-def _tint(pixels: NDArray[np.uint8], bitmap: NDArray[np.bool_], colour: Colour, line: int) -> None:
+def _extents(masks: Masks) -> NDArray[np.float32]:
+    """The box around each mask: N x 4 xyxy in pixels."""
+    around = np.zeros((len(masks), 4), np.float32)
+    for number, bitmap in enumerate(masks.bitmaps):
+        columns, rows = np.flatnonzero(bitmap.any(axis=0)), np.flatnonzero(bitmap.any(axis=1))
+        if len(columns):
+            around[number] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+    return around
+
+
+def _tint(pixels: NDArray[np.uint8], bitmap: NDArray[np.bool_], colour: Colour, line: int, scale: int) -> None:
     import cv2
 
     height, width = pixels.shape[:2]
     grown = bitmap.astype(np.float32)
-    if grown.shape != (height, width):
+    if scale > 1:  # rounds off the steps that enlarging a bitmap makes
         grown = cv2.resize(grown, (width, height), interpolation=cv2.INTER_LINEAR)
+        grown = cv2.GaussianBlur(grown, (0, 0), scale * 0.7)
     inside = grown >= 0.5
     blended = pixels[inside].astype(np.float32) * (1 - _FILL) + np.array(colour, np.float32) * _FILL
     pixels[inside] = blended.round().astype(np.uint8)
     outlines, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    cv2.polylines(pixels, outlines, True, (255, 255, 255), line + 2, cv2.LINE_AA)  # stands out on a thing of its colour
     cv2.polylines(pixels, outlines, True, colour, line, cv2.LINE_AA)
 
 
-def _with_boxes(
-    pixels: NDArray[np.uint8], boxes: Boxes, scale: int, colours: dict[str, Colour], line: int
+def _with_plates(
+    pixels: NDArray[np.uint8],
+    xyxy: NDArray[np.float32],
+    found: Boxes | Masks,
+    colours: dict[str, Colour],
+    line: int,
 ) -> NDArray[np.uint8]:
+    """The picture with a plate (label, score) at each rectangle of ``xyxy``, and its outline unless ``line`` is 0."""
     from PIL import Image as Pillow
     from PIL import ImageDraw, ImageFont
 
     picture = Pillow.fromarray(pixels)
     draw = ImageDraw.Draw(picture)
-    width, height = picture.size
     font = ImageFont.load_default(size=float(np.clip(max(picture.size) / 42, 11, 40)))
-    corners = [tuple(int(round(v * scale)) for v in row) for row in boxes.xyxy]
-    for (left, top, right, bottom), label in zip(corners, boxes.labels, strict=True):
-        draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colours[label], width=line)
+    corners = [tuple(int(round(float(value))) for value in row) for row in xyxy]
+    labels = _labels(found)
+    for (left, top, right, bottom), label in zip(corners, labels, strict=True):
+        if line:
+            draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colours[label], width=line)
     placed: list[Rectangle] = []
-    scores = _scores(boxes)
-    for corner, label, score in zip(corners, boxes.labels, scores, strict=True):
-        text = f"{label} {score}".strip()
-        if text:
-            plate = _place(corner, _size(draw, text, font), (width, height), placed)
+    scores = [f"{score:.2f}" for score in found.scores] or [""] * len(found)
+    for corner, label, score in zip(corners, labels, scores, strict=True):
+        if text := f"{label} {score}".strip():
+            plate = _place(corner, _size(draw, text, font), picture.size, placed)
             placed.append(plate)
-            _plate(draw, plate, text, font, colours[label])
+            _plate(draw, plate, text, font, colours.get(label, _PALETTE[0]))
     return np.asarray(picture)
-
-
-def _scores(boxes: Boxes) -> list[str]:
-    if len(boxes.scores) != len(boxes):
-        return [""] * len(boxes)
-    return [f"{score:.2f}" for score in boxes.scores]
 
 
 def _size(draw: ImageDraw, text: str, font: Any) -> tuple[int, int]:
