@@ -40,7 +40,7 @@ _XYZ = np.array(
         [0.0193339, 0.1191920, 0.9503041],
     ]
 ) / np.array([[0.95047], [1.0], [1.08883]])
-_MOST_PIXELS = 4096  # enough for a vote; keeps large things cheap
+_MOST_PIXELS = 2048  # enough for a vote; keeps large things cheap
 
 
 def to_lab(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
