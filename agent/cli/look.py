@@ -78,8 +78,10 @@ def tools(
 def tool_line(tool: Tool) -> str:
     """Return what a tool takes and gives on one line: ``image, labels? → boxes``."""
     takes = ", ".join(each.name + ("?" if each.optional else "") for each in tool.params)
-    gives = tool.returns.kind or getattr(tool.returns.python, "__name__", str(tool.returns.python))
-    return f"{takes} → {gives}{' (list)' if tool.returns.many else ''}"
+    gives = tool.returns
+    if gives.kind:
+        return f"{takes} → {gives.kind}{' (list)' if gives.many else ''}"
+    return f"{takes} → {gives.python.__name__ if isinstance(gives.python, type) else gives.python}"
 
 
 def models(profile: ProfileOption = None, overrides: SetOption = None, as_json: JsonOption = False) -> None:

@@ -1,0 +1,1 @@
+"""Where Panmodal makes and measures: the procedural world, training recipes, evaluation, benchmarks."""
