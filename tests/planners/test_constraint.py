@@ -1,0 +1,196 @@
+"""The plan grammar: an untrained model under it writes only plans that the checker passes."""
+
+import json
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from panmodal.agent.lab.train.planner.requests import Example, sample
+from panmodal.agent.lab.train.planner.tokenizer import build_tokenizer, plan_text, prompt_of
+from panmodal.planners.backends import prompt_format
+from panmodal.planners.backends.constraint import PlanConstraint, plan_constraint
+from panmodal.planners.base import Request
+from panmodal.planners.checker import check
+from panmodal.planners.plan import Plan
+from panmodal.tools.contract import tool
+from panmodal.tools.errors import PlannerOutputError
+from panmodal.tools.media.image import Image
+from panmodal.tools.media.text import Text
+from panmodal.tools.registry import Registry, default_registry
+
+PICTURE = Image.from_array(np.zeros((2, 2, 3), np.uint8))
+REGISTRY = default_registry()
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return build_tokenizer(examples=600, size=1_000)
+
+
+def request_of(example: Example) -> Request:
+    return Request(example.text, [PICTURE] * len(example.attachments), thread={name: name for name in example.thread})
+
+
+def untrained(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=2, max_position_embeddings=2048, initializer_range=0.5,
+        pad_token_id=tokenizer.pad_token_id, bos_token_id=None, eos_token_id=tokenizer.eos_token_id,
+    )  # fmt: skip
+    return LlamaForCausalLM(config).eval()
+
+
+def write(
+    tokenizer: PreTrainedTokenizerFast,
+    model: LlamaForCausalLM,
+    constraint: PlanConstraint,
+    prompt: str,
+    most: int = 900,
+) -> str:
+    ids = tokenizer(prompt, return_tensors="pt")["input_ids"]
+    made = model.generate(
+        ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=most,
+        logits_processor=[constraint.processor(tokenizer)],
+    )  # fmt: skip
+    assert made[0, -1] == tokenizer.eos_token_id, "the plan was not finished"
+    return str(tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True))
+
+
+def follow(tokenizer: PreTrainedTokenizerFast, constraint: PlanConstraint, text: str) -> bool:
+    """Whether the grammar lets this whole text pass."""
+    processor = constraint.processor(tokenizer)
+    ids = tokenizer("<|plan|>", return_tensors="pt")["input_ids"]
+    for token in [*tokenizer(text)["input_ids"], tokenizer.eos_token_id]:
+        scores = processor(ids, torch.zeros(1, len(tokenizer)))
+        if torch.isinf(scores[0, token]):
+            return False
+        ids = torch.cat([ids, torch.tensor([[token]])], dim=1)
+    return True
+
+
+def test_an_untrained_model_writes_only_plans_that_pass_the_checker(tokenizer: PreTrainedTokenizerFast) -> None:
+    rng = random.Random(5)
+    models = [untrained(tokenizer, seed) for seed in range(5)]
+    sizes = set()
+    for number in range(30):
+        example = sample(rng)
+        constraint = plan_constraint(request_of(example), REGISTRY, None, tokenizer)
+        text = constraint.finish(write(tokenizer, models[number % 5], constraint, prompt_of(example)))
+        plan = Plan.from_json(text)
+        faults = check(plan, REGISTRY, attachments=example.attachments, thread={name: name for name in example.thread})
+        assert not faults, (example.text, text, faults)
+        sizes.add(len(plan.steps))
+    assert max(sizes) <= 8 and len(sizes) > 1
+
+
+def test_every_gold_plan_is_in_the_grammar(tokenizer: PreTrainedTokenizerFast) -> None:
+    rng = random.Random(11)
+    for _ in range(40):
+        example = sample(rng)
+        constraint = plan_constraint(request_of(example), REGISTRY, None, tokenizer)
+        assert follow(tokenizer, constraint, plan_text(example.plan)), example
+        assert Plan.from_json(constraint.finish(plan_text(example.plan))) == Plan.from_data(example.plan)
+
+
+def steps(*written: tuple[str, dict[str, object]], answer: Sequence[str] = ()) -> str:
+    listed = [{"id": f"s{n}", "tool": name, "args": args} for n, (name, args) in enumerate(written, 1)]
+    plan = {"version": 1, "steps": listed, "answer": list(answer) or [f"$s{len(listed)}"]}
+    return json.dumps(plan, separators=(",", ":"))
+
+
+@pytest.mark.parametrize(
+    ("plan", "legal"),
+    [
+        (steps(("detect", {"image": "$in.image", "labels": [" red", " cars"]}), ("count", {"boxes": "$s1"})), True),
+        (steps(("detect", {"image": "$in.image", "labels": [" the"]}), ("count", {"boxes": "$s1"})), False),
+        (steps(("detect", {"image": "$in.image", "labels": [" bicycles"]}), ("count", {"boxes": "$s1"})), False),
+        (steps(("detect", {"image": "$in.image[1]", "labels": [" cars"]}), ("count", {"boxes": "$s1"})), False),
+        (steps(("count", {"boxes": "$s1"})), False),
+        (steps(("detect", {"image": "$in.image"}), ("segment", {"image": "$in.image", "boxes": "$s1"})), True),
+        (steps(("detect", {"image": "$in.image"}), ("segment", {"image": "$s1", "boxes": "$s1"})), False),
+        (steps(("detect", {"image": "$in.image"}), ("detect", {"image": "$in.image"})), False),
+        (steps(("detect", {"image": "$in.image"}), ("count", {"boxes": "$s1"}), answer=["$s1"]), False),
+        (steps(("detect", {"image": "$in.image"}), ("select", {"boxes": "$s1", "by": " largest"})), True),
+        (steps(("detect", {"image": "$in.image"}), ("select", {"boxes": "$s1", "by": " newest"})), False),
+    ],
+)
+def test_what_the_grammar_lets_pass(tokenizer: PreTrainedTokenizerFast, plan: str, legal: bool) -> None:
+    constraint = plan_constraint(Request("Count the red cars", [PICTURE]), REGISTRY, None, tokenizer)
+    assert follow(tokenizer, constraint, plan) is legal
+
+
+def test_a_general_model_gets_spans_as_they_were_typed() -> None:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    letters = {letter: number for number, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    bare = Tokenizer(models.BPE(vocab={**letters, "<end>": len(letters)}, merges=[]))
+    bare.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bare.decoder = decoders.ByteLevel()
+    bare.add_special_tokens(["<end>"])
+    general = PreTrainedTokenizerFast(tokenizer_object=bare, eos_token="<end>", pad_token="<end>")
+    assert not prompt_format.spoken_by(general)
+
+    @tool
+    def say(text: str) -> Text:
+        """Say something aloud."""
+        return Text.of(text)
+
+    request = Request('Find "Big Ben", then\n say it — 图里的圆形', [PICTURE])
+    registry = REGISTRY.with_tools([say])
+    constraint = plan_constraint(request, registry, ["detect", "crop", "say"], general)
+    for seed in range(3):
+        text = write(general, untrained(general, seed), constraint, "plan:", 1_900)
+        plan = Plan.from_json(constraint.finish(text))
+        assert not check(plan, registry, attachments=["image"])
+        for step in plan.steps:
+            said = [*step.args.get("labels", []), step.args.get("text", "Big")]
+            assert all(span in request.text for span in said), step
+    assert follow(general, constraint, steps(("detect", {"image": "$in.image", "labels": ["Big Ben"]})))
+
+
+def test_no_dead_end_where_only_one_call_is_left(tokenizer: PreTrainedTokenizerFast) -> None:
+    @tool
+    def look(image: Image) -> int:
+        """Look at a picture."""
+        return image.width
+
+    registry = Registry([look])
+    constraint = plan_constraint(Request("look", [PICTURE]), registry, None, tokenizer)
+    for seed in range(4):
+        text = write(tokenizer, untrained(tokenizer, seed), constraint, "<|plan|>")
+        assert not check(Plan.from_json(constraint.finish(text)), registry, attachments=["image"])
+
+
+def test_a_request_that_no_tool_can_take_is_an_error(tokenizer: PreTrainedTokenizerFast) -> None:
+    constraint = plan_constraint(Request("Count the cars"), REGISTRY, None, tokenizer)
+    with pytest.raises(PlannerOutputError, match="none of the tools"):
+        constraint.processor(tokenizer)
+
+
+def test_a_broken_off_text_is_an_error(tokenizer: PreTrainedTokenizerFast) -> None:
+    constraint = plan_constraint(Request("Count the cars", [PICTURE]), REGISTRY, None, tokenizer)
+    with pytest.raises(PlannerOutputError, match="broke off"):
+        constraint.finish('{"version":1,"steps":[{"id":"s1","tool":"detect"')
+
+
+@pytest.mark.parametrize(
+    ("text", "span", "found"),
+    [
+        ("Count the Red Cars!", " red cars", "Red Cars"),
+        ("What's in this t-shirt?", " t - shirt", "t-shirt"),
+        ("图里有几个圆形？", " 圆 形", "圆形"),
+        ("Count the cars", " boats", None),
+    ],
+)
+def test_spans_come_back_as_typed(text: str, span: str, found: str | None) -> None:
+    assert prompt_format.restore(span, prompt_format.words(text), text) == found
+
+
+def test_the_prompt_names_kinds_and_thread() -> None:
+    told = prompt_format.prompt("Blur it, now", ["image", "image"], ["image", "boxes", "image_1"])
+    assert told == "<|in|> image image<|thread|> boxes image<|request|> blur it , now<|plan|>"
