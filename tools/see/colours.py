@@ -61,7 +61,8 @@ _REFERENCE = to_lab(np.array([tone for tones in TONES.values() for tone in tones
 def name_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.intp]:
     """The index into ``COLOURS`` of every pixel: (N, 3) uint8 to (N,)."""
     lab = to_lab(rgb) * _AXES
-    distances = ((lab[:, None, :] - _REFERENCE[None]) ** 2).sum(axis=2)
+    # Squared distances but for the pixel's own square, which is the same for every reference tone.
+    distances = (_REFERENCE**2).sum(axis=1) - 2 * lab @ _REFERENCE.T
     return np.asarray(_OWNERS[distances.argmin(axis=1)], np.intp)
 
 
