@@ -6,6 +6,7 @@ step produced can appear nowhere, because sentences are filled from the steps' o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -226,7 +227,7 @@ class _Composer:
         slots = {
             **{name: each for name, each in step.args.items() if parse_reference(each) is None},
             "labels": subject.phrase(self.book, number),
-            "value": number if selected else value,
+            "value": number if selected else self._told_once(value) if template and "{labels}" in template else value,
             "count": number,
             "tool": step.tool,
         }
@@ -236,6 +237,15 @@ class _Composer:
             except KeyError:
                 pass  # a card of a user's own tool may name a slot that this step has no value for
         return self._plain(step, value, subject, number)
+
+    def _told_once(self, value: Any) -> Any:
+        """Words of several things with equal ones told once: "red", or "red (2) and blue"."""
+        if not (isinstance(value, list) and all(isinstance(each, str) for each in value)):
+            return value
+        counts = Counter(value)
+        if len(counts) == 1:
+            return value[0]
+        return [self.book.value(word) + (f" ({count})" if count > 1 else "") for word, count in counts.items()]
 
     def _plain(self, step: Step, value: Any, subject: Subject, number: int) -> str:
         """What is said of a value whose tool has no sentence of its own, by the value's kind."""

@@ -141,6 +141,18 @@ def test_narrowing_steps_become_adjectives() -> None:
     assert list(told.artifacts) == ["image_s6"]
 
 
+@pytest.mark.parametrize(
+    ("places", "text"),
+    [
+        (["left", "left"], "The circles are at the left."),
+        (["left", "right", "left"], "The circles are at the left (2) and right."),
+    ],
+)
+def test_equal_words_of_several_things_are_told_once(places: list[str], text: str) -> None:
+    steps = [(*DETECT, boxes(*["circle"] * len(places))), ("locate", {"boxes": "$s1"}, places)]
+    assert tell(steps, ["$s2"]).text == text
+
+
 def test_evidence_names_step_and_artifacts() -> None:
     found = boxes("circle")
     told = tell([(*DETECT, found), ("count", {"boxes": "$s1"}, 1)], ["$s2"])
