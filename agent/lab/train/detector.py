@@ -118,7 +118,7 @@ def _train_yolo(
     trainer.add_callback("on_train_batch_end", at_batch_end)
     trainer.add_callback("on_fit_epoch_end", at_validation)
     trainer.train()
-    export_yolo(Path(trainer.last), out, yolo_architecture(), side=SIDE)
+    export_yolo(Path(trainer.last), out, yolo_architecture())
     log(f"unseen scenes: {count_exact(out)}")
 
 
