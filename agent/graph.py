@@ -17,6 +17,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
 from ..planners.checker import ensure
+from ..planners.phrases import phrasebook
 from ..planners.plan import Plan
 from ..planners.router import Route
 from ..tools.errors import PlanError
@@ -69,9 +70,10 @@ def build(checkpointer: BaseCheckpointSaver[Any]) -> Graph:
 async def _ingest(state: State, runtime: Runtime[Turn]) -> State:
     """Decode, bound, hash and store the attachments; then journal the request, before anything else happens."""
     turn = runtime.context
+    known = state.get("known") or []
     if not turn.facts:
-        await asyncio.to_thread(_take_in, turn, state.get("known") or [])
-    return {}
+        await asyncio.to_thread(_take_in, turn, known)
+    return {"known": extended(known, turn.attachments)}  # the thread has them, also where this run comes to nothing
 
 
 def _take_in(turn: Turn, known: list[Handle]) -> None:
@@ -97,7 +99,7 @@ async def _route(state: State, runtime: Runtime[Turn]) -> State:
 
 def _choose_route(turn: Turn) -> Route:
     if turn.ask.plan is not None:
-        return Route("tools", "a saved plan was given", 1.0)
+        return Route("tools", phrasebook(turn.ask.language).say("saved_plan"), 1.0)
     services = turn.services
     return services.router.route(turn.request(), services.registry, services.pool.roles, turn.ask.via)
 
@@ -183,4 +185,4 @@ async def _answer(state: State, runtime: Runtime[Turn]) -> State:
     answer = compose_answer(turn, plan, declined=state.get("status") == "cancelled")
     turn.remember("answer", answer)
     turn.services.emit(AnswerReady(turn.run, answer["text"], answer["status"]))
-    return {"status": answer["status"], "known": extended(state.get("known") or [], [*turn.attachments, *made])}
+    return {"status": answer["status"], "known": extended(state.get("known") or [], made)}
