@@ -124,4 +124,4 @@ def test_the_shipped_segmenter_finds_the_things_in_true_boxes() -> None:
             true = scene.mask(index)
             overlaps.append(float((found & true).sum() / (found | true).sum()))
     assert len(overlaps) > 15
-    assert np.mean(overlaps) > 0.7
+    assert np.mean(overlaps) > 0.85
