@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,11 @@ from .questions import KINDS, Asker, Question
 BATCH = 16
 
 
-def questions_about(scene: Scene, seed: int) -> Iterator[Question]:
-    """One question of each kind that the scene admits."""
+def questions_about(scene: Scene, seed: int, kinds: Sequence[str] = KINDS) -> Iterator[Question]:
+    """One question of each of these kinds that the scene admits."""
     row = scene_arrays(scene)
     asker = Asker(things_of(row["labels"], row["colours"], row["centres"]), np.random.default_rng([11, seed]))
-    for kind in KINDS:
+    for kind in kinds:
         question = asker.ask(kind)
         if question is not None:
             yield question
@@ -50,16 +50,18 @@ def answers(model: Any, processor: Any, pictures: list[Image.Image], questions: 
     return [text.strip() for text in found]
 
 
-def evaluate(folder: Path, scenes: int, *, split: str = "test", first: int = 0) -> dict[str, dict[str, int]]:
+def evaluate(
+    folder: Path, scenes: int, *, split: str = "test", kinds: Sequence[str] = KINDS
+) -> dict[str, dict[str, int]]:
     """`{kind: {"n": questions, "right": right answers}}` on `scenes` scenes of the gate's kind."""
     model = AutoModelForImageTextToText.from_pretrained(folder, local_files_only=True).eval()
     processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
-    found = {kind: {"n": 0, "right": 0} for kind in KINDS}
+    found = {kind: {"n": 0, "right": 0} for kind in kinds}
     waiting: list[tuple[Image.Image, Question]] = []
-    for seed in range(first, first + scenes):
+    for seed in range(scenes):
         scene = render_scene(seed, GATE, split=split)
         picture = Image.fromarray(scene.image)
-        waiting += [(picture, question) for question in questions_about(scene, seed)]
+        waiting += [(picture, question) for question in questions_about(scene, seed, kinds)]
     waiting.sort(key=lambda item: item[1].kind)
     for start in range(0, len(waiting), BATCH):
         chunk = waiting[start : start + BATCH]

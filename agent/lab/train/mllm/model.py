@@ -112,6 +112,7 @@ def export(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None
     halves = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
     model.save_pretrained(folder, state_dict=halves, safe_serialization=True)
     build_processor(tokenizer).save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)  # the library writes files that only their owner may read
 
 
 __all__ = [
