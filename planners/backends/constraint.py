@@ -6,7 +6,6 @@ The grammar engine is llguidance (figures: `python -m panmodal.agent.lab.bench.g
 from __future__ import annotations
 
 import json
-import re
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -18,37 +17,10 @@ from ..base import Request
 from ..plan import Step
 from ..shapes import of_kind, of_return
 from . import prompt_format
-from .prompt_format import Word
-from .step_grammar import (
-    DONE,
-    END_OF_PLAN,
-    HEAD,
-    MORE,
-    NEXT,
-    Spans,
-    Value,
-    answer_grammar,
-    one_of,
-    quoted,
-    step_grammar,
-)
+from .spans import request_spans
+from .step_grammar import DONE, END_OF_PLAN, HEAD, NEXT, Value, answer_grammar, step_grammar
 
 MAX_STEPS = 8
-MAX_LABEL_WORDS = 5
-MAX_WORDS = 160  # of a request that spans are offered from; more would make grammars slow and answers no better
-
-# No label begins or ends with one of these, so "the" or "of them" is never taken for a thing.
-_STOP_WORDS = """
-a an the this that these those it its them they he she him her his their i me my you your we us our one ones of in on
-at to from by for with and or but not no nor so then than as is are was were be been being do does did has have had
-can could would should will may might must there here where when how what which who whose why many much more most some
-any all each every both few also please after before into out up down off over under about between only just now next
-first second third fourth last finally s t re ve ll d m 的 了 是 在 有 几 个 多 少 吗 把 请 和 与 这 那 些 里 中 一 张
-"""
-STOP_WORDS = frozenset(_STOP_WORDS.split())
-_OPENERS = "you to please me then and also now next ok hey hi hello finally afterwards that as plus & let's 's"
-_CLOSERS = "and then also next please thanks for & as after but plus"
-OPENERS, CLOSERS = frozenset(_OPENERS.split()), frozenset(_CLOSERS.split())  # words that clauses follow and precede
 
 
 class PlanConstraint:
@@ -172,80 +144,6 @@ def given_values(kinds: Sequence[str], thread: Mapping[str, str], *, normal: boo
     for name, kind in thread.items():
         if not normal or "_" not in name:
             yield Value(f"$thread.{name}", of_kind(kind), not normal)
-
-
-def request_spans(text: str, words: Sequence[Word], *, normal: bool) -> Spans:
-    """The spans of a request as Lark.
-
-    Labels are short spans without stop words at their ends, listed in the order of the request. Free strings are any
-    spans; in normal form whole clauses, since there the only free string is a question.
-    """
-    words = words[:MAX_WORDS]
-    pad = " " if normal else ""
-
-    def told(first: int, last: int) -> str:
-        """The span as it stands inside a JSON string."""
-        if normal:
-            return _inside("".join(f" {word.text}" for word in words[first : last + 1]))
-        return _inside(text[words[first].start : words[last].end])
-
-    labels, found = _label_lists(words, told)
-    if not normal:
-        starts = [word.start for word in words]
-        chunks = [_inside(text[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=True)]
-        parts = json.dumps({"substring_chunks": chunks}, ensure_ascii=False)
-        definitions = f"TEXT: /(?s:.+)/ & ANY_TEXT\nANY_TEXT: %regex {parts}\n"
-    else:
-        clauses = [
-            (a, z) for a in range(len(words)) if _opens(words, a) for z in range(a, len(words)) if _ends(words, z)
-        ]
-        definitions = f"TEXT: {one_of(quoted(told(first, last)) for first, last in clauses)}\n"
-    return Spans(labels, "TEXT", found + definitions, pad) if words else Spans(None, None, "", pad)
-
-
-def _label_lists(words: Sequence[Word], told: Callable[[int, int], str]) -> tuple[str | None, str]:
-    """A Lark terminal of lists of labels and its definitions: FROM_i are the lists whose first label begins at word i
-    or later, and what follows a label begins after it."""
-    lines: list[str] = []
-    later: list[str | None] = [None] * (len(words) + 1)  # the terminal of the lists from each word on
-    for first in reversed(range(len(words))):
-        options = [later[first + 1]] if later[first + 1] else []
-        for last in range(first, min(first + MAX_LABEL_WORDS, len(words))):
-            if _is_mark(words[last]) and words[last].text not in "-'’&/":
-                break
-            if _may_bound(words[first]) and _may_bound(words[last]):
-                more = later[last + 1]
-                options.append(quoted(told(first, last)) + (f" ({quoted(MORE)} {more})?" if more else ""))
-        later[first] = later[first + 1]
-        if len(options) > (later[first] is not None):
-            later[first] = f"FROM_{first}"
-            lines.append(f"FROM_{first}: {' | '.join(option for option in options if option)}\n")
-    return later[0], "".join(lines)
-
-
-def _opens(words: Sequence[Word], place: int) -> bool:
-    """Whether a clause may begin with this word."""
-    before = words[place - 1] if place else None
-    return not _is_mark(words[place]) and (before is None or _is_mark(before) or before.text in OPENERS)
-
-
-def _ends(words: Sequence[Word], place: int) -> bool:
-    """Whether a clause may end with this word."""
-    after = words[place + 1] if place + 1 < len(words) else None
-    return not _is_mark(words[place]) and (after is None or _is_mark(after) or after.text in CLOSERS)
-
-
-def _may_bound(word: Word) -> bool:
-    return not _is_mark(word) and word.text.lstrip("'’") not in STOP_WORDS
-
-
-def _is_mark(word: Word) -> bool:
-    return re.fullmatch(r"[^\w]|_", word.text) is not None
-
-
-def _inside(text: str) -> str:
-    """Text as it stands inside a JSON string."""
-    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _body(piece: str) -> str:

@@ -24,18 +24,18 @@ CARD = """# Planner LM of the profile `mini`
 
 Writes plans: from a request and the kinds of what is attached to a plan of at most eight steps over these tools:
 {tools}.
-LlamaForCausalLM, {parameters:.1f} M parameters, float16, own byte-level BPE of {vocabulary} tokens. Licence: Apache-2.0.
+LlamaForCausalLM, {parameters:.1f} M parameters, float16, byte-level BPE of {vocabulary} tokens. Licence: Apache-2.0.
 
-- Data: requests with gold plans composed from small grammars (`agent/lab/train/planner/`), English and a little Chinese;
+- Data: requests with gold plans composed from small grammars (`agent/lab/train/planner/`), English and some Chinese;
   45 % of the nouns are pseudo-words, so that it copies labels from the request instead of knowing them.
 - Recipe: `panmodal train planner`, or `python -m panmodal.agent.lab.train.planner --minutes 30 --out FOLDER`. These
   weights: {requests} requests, {minutes} CPU minutes of one core, seed {seed}.
 - It decodes under a grammar made for the request (`planners/backends/constraint.py`), so every plan parses, its
   references exist and its kinds fit; whether it is the plan that was meant is measured below.
-- Prompt: `planners/backends/prompt_format.py`; `panmodal.json` names the trained tools and the digest of the registry that
-  they had.
+- Prompt: `planners/backends/prompt_format.py`; `panmodal.json` names the trained tools and the digest of their
+  registry.
 
-Share of exactly right plans (canonical form), greedy, {count} requests a row, 95 % interval; fresh requests, seed {check}:
+Share of exactly right plans (canonical form), greedy, {count} fresh requests a row (seed {check}), 95 % interval:
 
 ```
 {figures}

@@ -1,0 +1,136 @@
+"""Which spans of a request may stand in a plan, written as Lark for the grammar of a step."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from .prompt_format import Word
+from .step_grammar import MORE, Spans, one_of, quoted
+
+MAX_LABEL_WORDS = 5
+MAX_CLAUSE_WORDS = 32
+MAX_WORDS = 160  # of a request that spans are offered from; more would make grammars slow and answers no better
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# No label begins or ends with one of these, so "the" or "of them" is never taken for a thing.
+STOP_WORDS = _set("""
+    a an the this that these those it its them they he she him her his their i me my you your we us our one ones of in
+    on at to from by for with and or but not no nor so then than as is are was were be been being do does did has have
+    had can could would should will may might must there here where when how what which who whose why many much more
+    most some any all each every both few also please after before into out up down off over under about between only
+    just now next first second third fourth last finally s t re ve ll d m
+    的 了 是 在 有 几 个 多 少 吗 把 请 和 与 这 那 些 里 中 一 张
+""")
+# What may stand between the labels of one list.
+JOINERS, ARTICLES = _set("and or & , / 和 或 、 ， 与"), _set("the a an all any of every each")
+# The words after which, and before which, a clause may begin and end without a mark.
+OPENERS = _set(
+    "you to please me then and also now next ok hey hi hello finally afterwards that as plus & let's 's kindly"
+)
+CLOSERS = _set("and then also next please thanks for & as after afterwards but plus finally")
+
+
+def request_spans(text: str, words: Sequence[Word], *, normal: bool) -> Spans:
+    """The spans of a request as Lark.
+
+    Labels are short spans without stop words at their ends, listed in the order of the request. Free strings are any
+    spans; in normal form whole clauses, since there the only free string is a question.
+    """
+    words = words[:MAX_WORDS]
+    pad = " " if normal else ""
+
+    def told(first: int, last: int) -> str:
+        """The span as it stands inside a JSON string."""
+        if normal:
+            return _inside("".join(f" {word.text}" for word in words[first : last + 1]))
+        return _inside(text[words[first].start : words[last].end])
+
+    labels, found = _label_lists(words, told, apart=not normal)
+    definitions = ""
+    if not normal and words:
+        starts = [word.start for word in words]
+        chunks = [_inside(text[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=True)]
+        parts = json.dumps({"substring_chunks": chunks}, ensure_ascii=False)
+        definitions = f"TEXT: /(?s:.+)/ & ANY_TEXT\nANY_TEXT: %regex {parts}\n"
+    elif words:
+        clauses = one_of(quoted(told(first, last)) for first, last in _clauses(text, words))
+        definitions = f"TEXT: {clauses}\n" if clauses else ""
+    return Spans(labels, "TEXT" if definitions else None, found + definitions, pad)
+
+
+def _label_lists(words: Sequence[Word], told: Callable[[int, int], str], *, apart: bool) -> tuple[str | None, str]:
+    """A Lark terminal of lists of labels, and its definitions.
+
+    AT_i are the lists whose first label begins at word i, FROM_i those that begin there or later. The labels of a list
+    stand in the order of the request; unless `apart`, with nothing but "and", "or", commas and articles in between.
+    """
+    lines: list[str] = []
+    at: dict[int, str] = {}
+    later: list[str | None] = [None] * (len(words) + 1)  # FROM_i, if there is any
+    for first in reversed(range(len(words))):
+        options = []
+        for last in range(first, min(first + MAX_LABEL_WORDS, len(words))):
+            if _is_mark(words[last]) and words[last].text not in "-'’&/":
+                break
+            if _may_bound(words[first]) and _may_bound(words[last]):
+                more = later[last + 1] if apart else one_of(at[i] for i in _joined(words, last + 1) if i in at)
+                options.append(quoted(told(first, last)) + (f" ({quoted(MORE)} {more})?" if more else ""))
+        later[first] = later[first + 1]
+        if options:
+            at[first] = f"AT_{first}"
+            lines.append(f"AT_{first}: {' | '.join(options)}\n")
+            later[first] = f"FROM_{first}"
+            lines.append(f"FROM_{first}: {' | '.join(filter(None, (at[first], later[first + 1])))}\n")
+    return later[0], "".join(lines)
+
+
+def _joined(words: Sequence[Word], place: int) -> Iterable[int]:
+    """Where a label may begin that is joined to one that ends before `place`."""
+    joined = False
+    while place < len(words) and words[place].text in JOINERS | ARTICLES:
+        joined = joined or words[place].text in JOINERS
+        place += 1
+        if joined:
+            yield place
+
+
+def _clauses(text: str, words: Sequence[Word]) -> Iterable[tuple[int, int]]:
+    """First and last word of everything that may be a clause."""
+    lines = [text.count("\n", 0, word.start) for word in words]
+    lasts = [place for place in range(len(words)) if _ends(words, place, lines)]
+    for first in range(len(words)):
+        if _opens(words, first, lines):
+            yield from ((first, last) for last in lasts if first <= last < first + MAX_CLAUSE_WORDS)
+
+
+def _opens(words: Sequence[Word], place: int, lines: Sequence[int]) -> bool:
+    """Whether a clause may begin with this word; `lines` numbers the line that each word stands in."""
+    if _is_mark(words[place]) or place == 0 or lines[place] > lines[place - 1]:
+        return not _is_mark(words[place])
+    return _is_mark(words[place - 1]) or words[place - 1].text in OPENERS
+
+
+def _ends(words: Sequence[Word], place: int, lines: Sequence[int]) -> bool:
+    """Whether a clause may end with this word."""
+    if _is_mark(words[place]) or place + 1 == len(words) or lines[place] < lines[place + 1]:
+        return not _is_mark(words[place])
+    return _is_mark(words[place + 1]) or words[place + 1].text in CLOSERS
+
+
+def _may_bound(word: Word) -> bool:
+    return not _is_mark(word) and word.text.lstrip("'’") not in STOP_WORDS
+
+
+def _is_mark(word: Word) -> bool:
+    return re.fullmatch(r"[^\w]|_", word.text) is not None
+
+
+def _inside(text: str) -> str:
+    """Text as it stands inside a JSON string."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
