@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "panmodal.planners"
 _ACCURACY = "accuracy.json"
+_TOKENIZER = "tokenizer.json"
 
 
 def gather(
@@ -42,8 +43,8 @@ def gather(
 ) -> Services:
     """Everything that an agent keeps between requests; no model is loaded.
 
-    Raises ProfileError or MissingFile for the profile, InputError for an unknown planner, ValueError for a tool whose
-    name is taken.
+    Raises ProfileError or MissingFile for the profile, InputError for an unknown planner or a tool whose name
+    is taken.
     """
     loaded = load_profile(profile, overrides, home=home, cwd=cwd)
     registry = default_registry().with_tools(tools)
@@ -59,7 +60,7 @@ def gather(
         store=store,
         pool=pool,
         executor=Executor(registry, pool, store),
-        router=Router(_accuracies(specs)),
+        router=Router(_accuracies(specs), _words(specs)),
         planners=planners,
         usual=usual,
         origin={
@@ -97,4 +98,22 @@ def _accuracies(specs: Mapping[str, Sequence[ModelSpec]]) -> Mapping[str, Mappin
         if path.is_file():
             found: Mapping[str, Mapping[str, int]] = json.loads(path.read_text(encoding="utf-8"))
             return found
+    return None
+
+
+def _words(specs: Mapping[str, Sequence[ModelSpec]]) -> frozenset[str] | None:
+    """Every word that the served mllm reads, where its tokenizer knows whole words only, as mini's does.
+
+    Spellings that the tokenizer folds into one ("color") count as known.
+    """
+    for spec in specs.get("mllm", ())[:1]:
+        path = spec.path / _TOKENIZER
+        if not path.is_file():
+            continue
+        tokenizer = json.loads(path.read_text(encoding="utf-8"))
+        if tokenizer["model"].get("type") != "WordLevel":
+            continue
+        normalizers = (tokenizer.get("normalizer") or {}).get("normalizers", ())
+        folded = [each["pattern"].get("Regex", "") for each in normalizers if each["type"] == "Replace"]
+        return frozenset([*tokenizer["model"]["vocab"], *(pattern.replace(r"\b", "") for pattern in folded)])
     return None

@@ -44,10 +44,16 @@ class Route:
 
 class Router:
     """Chooses the route.  `accuracies` maps question types to {"n": asked, "right": answered right}, as
-    measured for the served mllm; None means that nothing was measured."""
+    measured for the served mllm; None means that nothing was measured.  `words` are all that a model of closed
+    vocabulary knows (lower case); None means that it reads anything."""
 
-    def __init__(self, accuracies: Mapping[str, Mapping[str, int]] | None = None) -> None:
+    def __init__(
+        self,
+        accuracies: Mapping[str, Mapping[str, int]] | None = None,
+        words: Container[str] | None = None,
+    ) -> None:
         self._accuracies = accuracies
+        self._words = words
 
     def route(self, request: Request, registry: Registry, roles: Container[str], via: Via = "auto") -> Route:
         """The route of a request under the roles that the profile serves.
@@ -96,7 +102,16 @@ class Router:
             return tools("choosing", 0.8, value=value)
         if question is None:
             return tools("other", 0.5)
+        if strange := self._strange(request.text):
+            return tools("unknown_words", 0.9, words=", ".join(strange))
         return None
+
+    def _strange(self, text: str) -> list[str]:
+        """The words of a request that the mllm was never taught: it would answer as if they were not there."""
+        if self._words is None:
+            return []
+        spoken = re.findall(r"[^\W\d_]+", text.lower())
+        return list(dict.fromkeys(word for word in spoken if word not in self._words))
 
     def _by_measure(self, request: Request, question: str | None) -> Route:
         name = _name(request, question)

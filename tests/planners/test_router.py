@@ -98,3 +98,14 @@ def test_the_direct_plan_is_one_step_that_looks_and_passes_the_checker() -> None
 def test_the_score_interval_is_wide_for_few_and_narrow_for_many() -> None:
     assert wilson_lower(4, 5) == pytest.approx(0.376, abs=1e-3)
     assert wilson_lower(80, 100) == pytest.approx(0.711, abs=1e-3)
+
+
+def test_a_model_of_closed_vocabulary_is_not_asked_with_words_it_never_learned() -> None:
+    words = frozenset(["is", "there", "a", "star", "what", "colour", "the", "color"])
+    picky = Router(MEASURED, words)
+    known = picky.route(Request("What color is the star?", [PICTURE]), REGISTRY, ROLES)
+    assert known.kind == "direct"
+    for text, word in (("Is there a cat?", "cat"), ("星星是什么颜色？", "星星是什么颜色")):
+        route = picky.route(Request(text, [PICTURE]), REGISTRY, ROLES)
+        assert route.kind == "tools"
+        assert word in route.reason
