@@ -106,7 +106,9 @@ def steps(*written: tuple[str, dict[str, object]], answer: Sequence[str] = ()) -
 @pytest.mark.parametrize(
     ("plan", "legal"),
     [
-        (steps(("detect", {"image": "$in.image", "labels": [" red", " cars"]}), ("count", {"boxes": "$s1"})), True),
+        (steps(("detect", {"image": "$in.image", "labels": [" cars", " boats"]}), ("count", {"boxes": "$s1"})), True),
+        (steps(("detect", {"image": "$in.image", "labels": [" boats", " cars"]}), ("count", {"boxes": "$s1"})), False),
+        (steps(("detect", {"image": "$in.image", "labels": [" cars", " bright"]}), ("count", {"boxes": "$s1"})), False),
         (steps(("detect", {"image": "$in.image", "labels": [" the"]}), ("count", {"boxes": "$s1"})), False),
         (steps(("detect", {"image": "$in.image", "labels": [" bicycles"]}), ("count", {"boxes": "$s1"})), False),
         (steps(("detect", {"image": "$in.image[1]", "labels": [" cars"]}), ("count", {"boxes": "$s1"})), False),
@@ -120,7 +122,9 @@ def steps(*written: tuple[str, dict[str, object]], answer: Sequence[str] = ()) -
     ],
 )
 def test_what_the_grammar_lets_pass(tokenizer: PreTrainedTokenizerFast, plan: str, legal: bool) -> None:
-    constraint = plan_constraint(Request("Count the red cars", [PICTURE]), REGISTRY, None, tokenizer)
+    constraint = plan_constraint(
+        Request("Count the red cars and the boats that are bright", [PICTURE]), REGISTRY, None, tokenizer
+    )
     assert follow(tokenizer, constraint, plan) is legal
 
 
