@@ -121,7 +121,8 @@ def _cut(result: Result) -> NDArray[np.bool_] | None:
         if evidence.tool == "cut_out":
             for artifact in evidence.artifacts:
                 if isinstance(artifact, Masks) and len(artifact):
-                    return np.logical_or.reduce(artifact.bitmaps, axis=0)
+                    together: NDArray[np.bool_] = artifact.bitmaps.any(axis=0)
+                    return together
     return None
 
 
