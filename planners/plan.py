@@ -19,6 +19,7 @@ from .references import Reference, references_in
 from .violation import Violation, near
 
 VERSION: Literal[1] = 1
+_TOO_DEEP = "it is nested too deep to be a plan"
 
 
 class Step(BaseModel):
@@ -95,6 +96,12 @@ class Plan(BaseModel):
             hint = 'write {"version": 1, "steps": […], "answer": […]}'
             raise _unreadable([Violation("", "not-a-plan", told, hint)])
         try:
+            json.dumps(data, allow_nan=False)  # YAML and programs know values that JSON, the form of plans, does not
+        except (TypeError, ValueError, RecursionError) as error:
+            told = _TOO_DEEP if isinstance(error, RecursionError) else f"a value is no JSON: {error}"
+            hint = "write texts, finite numbers, true, false, null, lists and objects"
+            raise _unreadable([Violation("", "not-json", told, hint)]) from None
+        try:
             return cls.model_validate(data)
         except ValidationError as error:
             raise _unreadable([_violation(fault) for fault in error.errors()]) from None
@@ -106,6 +113,8 @@ class Plan(BaseModel):
             data = json.loads(text)
         except ValueError as error:
             raise _unreadable([Violation("", "not-json", f"this is not JSON: {error}")]) from None
+        except RecursionError:
+            raise _unreadable([Violation("", "not-json", _TOO_DEEP)]) from None
         return cls.from_data(data)
 
     @classmethod
@@ -114,11 +123,16 @@ class Plan(BaseModel):
         if isinstance(source, Path):
             if not source.is_file():
                 raise MissingFile(f"there is no plan file {source}", hint="give the path of a saved plan")
-            source = source.read_text(encoding="utf-8")
+            try:
+                source = source.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise _unreadable([Violation("", "not-yaml", f"{source} is no text: {error}")]) from None
         try:
             data = yaml.safe_load(source)
         except yaml.YAMLError as error:
             raise _unreadable([Violation("", "not-yaml", f"this is not YAML: {error}")]) from None
+        except RecursionError:
+            raise _unreadable([Violation("", "not-yaml", _TOO_DEEP)]) from None
         return cls.from_data(data)
 
 

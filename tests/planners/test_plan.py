@@ -72,10 +72,22 @@ def test_an_unknown_version_is_refused_as_such() -> None:
     assert faults(DEMO | {"version": 2}) == [("version", "unknown-version")]
 
 
-@pytest.mark.parametrize("text", ["{", "a: [", "- 1", "just words", ""])
+@pytest.mark.parametrize("text", ["{", "a: [", "- 1", "just words", "", "steps: " + "[" * 3000])
 def test_text_that_is_no_plan_is_a_plan_error(text: str) -> None:
     with pytest.raises(PlanError):
         Plan.from_yaml(text)
+
+
+@pytest.mark.parametrize("value", ["2001-01-01", ".nan", "!!binary aGk=", "{? [1, 2] : 3}"])
+def test_values_that_json_does_not_know_are_refused_when_read(value: str) -> None:
+    with pytest.raises(PlanError):
+        Plan.from_yaml(f"version: 1\nsteps: [{{id: a, tool: count, args: {{boxes: {value}}}}}]\nanswer: [$a]")
+
+
+def test_a_plan_file_that_is_no_text_is_a_plan_error(tmp_path: Path) -> None:
+    (tmp_path / "plan.yaml").write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(PlanError, match="is no text"):
+        Plan.from_yaml(tmp_path / "plan.yaml")
 
 
 def test_canonical_forms_ignore_ids_order_defaults_and_remarks() -> None:
