@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from ..planners.base import Planner
 from ..planners.plan import Plan
 from ..tools.contract import Tool
-from ..tools.errors import ResumeError, RunError, RunNotFound
+from ..tools.errors import InputError, ResumeError, RunError, RunNotFound
 from .events import Event, EventBus
 from .home import Home
 from .journal import Journal
@@ -321,6 +321,9 @@ def new_run_id() -> str:
 def _in_order(
     image: Source | None, images: Sequence[Source], audio: Source | None, files: Sequence[Source]
 ) -> list[Source]:
+    for name, several in (("images", images), ("files", files)):
+        if isinstance(several, str | bytes | Path):
+            raise InputError(f"{name} is one {type(several).__name__}", hint=f"give {name} a list", field=name)
     single = [[each] if each is not None else [] for each in (image, audio)]
     return [*single[0], *images, *single[1], *files]
 

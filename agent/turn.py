@@ -6,6 +6,7 @@ here and travels as the graph's runtime context.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from ..planners.base import Language, Planner, Request, language_of
 from ..planners.plan import Plan
 from ..tools.errors import InputError
 from ..tools.media.artifact import Artifact
+from ..tools.media.kinds import KINDS
 from ..tools.registry import Registry
 from .budget import Spending
 from .events import Emit
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from .store import ArtifactStore
 
 Via = Literal["auto", "direct", "tools", "both"]
+_NAME = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,15 @@ class Ask:
     def __post_init__(self) -> None:
         if self.via not in get_args(Via):
             raise InputError(f"via is {self.via!r}", hint=f"it is one of {', '.join(get_args(Via))}", field="via")
+        if self.want is not None and self.want not in KINDS:
+            raise InputError(f"want is {self.want!r}", hint=f"it is one of {', '.join(KINDS)}", field="want")
+        if not isinstance(self.text, str):
+            raise InputError(f"the request is a {type(self.text).__name__}", hint="give it as text", field="text")
+        if self.thread is not None and (not isinstance(self.thread, str) or not _NAME.fullmatch(self.thread)):
+            hint = "name it by 1 to 200 characters without control characters"
+            raise InputError(f"{self.thread!r:.60} is no name of a thread", hint=hint, field="thread")
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise InputError(f"seed is {self.seed!r}", hint="give a whole number from 0 on", field="seed")
         if not self.text.strip() and self.plan is None:
             raise InputError("the request is empty", hint="say what you want, or give a saved plan", field="text")
 

@@ -53,6 +53,9 @@ def test_something_that_is_no_picture(make_agent: Make, tmp_path: Path) -> None:
     path = tmp_path / "song.png"
     path.write_bytes(bytes(range(256)) * 4)
     fails(make_agent(), NotDecodable, "song.png", image=path)
+    path.write_text("<html>404: not found</html>")
+    fails(make_agent(), NotDecodable, "song.png", "holds no image", image=path)
+    fails(make_agent(), MissingFile, "download it first", image="https://example.com/song.png")
 
 
 def test_half_a_picture(make_agent: Make, tmp_path: Path, scene: Image) -> None:
@@ -142,5 +145,12 @@ def test_settings_that_cannot_be_used_are_told_at_once(make_agent: Make, scene: 
     agent = make_agent()
     fails(agent, UnknownRole, "mllm", image=scene, via="direct")
     fails(agent, InputError, "via", image=scene, via="sideways")
+    fails(agent, InputError, "want", "image", image=scene, want="smell")
+    fails(agent, InputError, "seed", image=scene, seed=-1)
+    fails(agent, InputError, "images", images="scene.png")
+    for name in ("", "a\0b", "\ud800", "t" * 201):
+        fails(agent, InputError, "thread", image=scene, thread=name)
+    with pytest.raises(InputError, match="NoneType"):
+        agent.run(None, scene)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="empty"):
         agent.run("  ", scene)

@@ -141,7 +141,8 @@ def _open(content: bytes, name: str, limits: Limits) -> tuple[_Planes, str]:
     except TooLarge:
         raise
     except (Pil.DecompressionBombError, Pil.DecompressionBombWarning) as error:
-        raise TooLarge(f"{name} has more pixels than Pillow opens: {error}", name=name) from error
+        hint = "shrink it first"
+        raise TooLarge(f"{name} has more pixels than Pillow opens: {error}", hint=hint, name=name) from error
     except MemoryError as error:
         raise TooLarge(f"{name} does not fit in memory", name=name) from error
     except UnidentifiedImageError as error:

@@ -1,5 +1,6 @@
 """From whatever a user hands over to an artifact: the kind is told by the content."""
 
+import mimetypes
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,7 @@ def _file(source: str | Path | bytes, limits: Limits) -> Artifact:
     name, content = read_source(source, limits)
     signature = sniff(content)
     if signature is None:
+        _refuse_disguise(name)
         return _text(content, name, limits)
     if signature.kind != "av":
         return _OPENERS[signature.kind].open(content, limits, name=name)
@@ -75,6 +77,17 @@ def _file(source: str | Path | bytes, limits: Limits) -> Artifact:
     if has_pictures:
         return Video.open(content, limits, name=name)
     return Audio.open(content, limits, name=name)
+
+
+def _refuse_disguise(name: str) -> None:
+    """A page of text that a server sent instead of a picture would else be taken for what was asked about."""
+    promised = (mimetypes.guess_type(name)[0] or "text").partition("/")[0]
+    if promised in ("image", "audio", "video"):
+        raise NotDecodable(
+            f"{name} holds no {promised} that is known here, whatever its name says",
+            hint="open it to see what it is; download it again, or save it as PNG, JPEG, WAV or MP4",
+            name=name,
+        )
 
 
 def _text(content: bytes, name: str, limits: Limits) -> Text:

@@ -1,10 +1,13 @@
 """Where media come from: a path or bytes, read within the limits, with a name for error messages."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import MissingFile, NotDecodable, TooLarge
 from .limits import Limits
+
+_ADDRESS = re.compile(r"(https?|ftp|file|s3):/", re.IGNORECASE)
 
 
 class Source(NamedTuple):
@@ -25,7 +28,7 @@ def read_source(source: str | Path | bytes, limits: Limits, name: str = "") -> S
     else:
         found = Source(str(source), _read_file(Path(source), limits))
     if not found.content:
-        raise NotDecodable(f"{found.name} is empty", name=found.name)
+        raise NotDecodable(f"{found.name} is empty", hint="save or download it again", name=found.name)
     return found
 
 
@@ -38,9 +41,10 @@ def _read_file(path: Path, limits: Limits) -> bytes:
             # A pipe or device has no size to ask for beforehand, so the reading itself is bounded too.
             content = file.read(limits.max_bytes + 1)
     except FileNotFoundError as error:
-        raise MissingFile(
-            f"{path} does not exist", hint=f"looked in {Path.cwd()}; check the spelling", path=str(path)
-        ) from error
+        # A Path has folded the two slashes of an address into one.
+        remote = _ADDRESS.match(str(path)) is not None
+        hint = "addresses are not fetched: download it first" if remote else "check the spelling"
+        raise MissingFile(f"{path} does not exist", hint=f"looked in {Path.cwd()}; {hint}", path=str(path)) from error
     except (OSError, ValueError) as error:
         if isinstance(error, TooLarge):
             raise
