@@ -61,7 +61,14 @@ class Home:
 
     def _folder(self, name: str | Path) -> Path:
         path = self.root / name
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"Panmodal's home {self.root} cannot be written: {error.strerror}",
+                hint="set PANMODAL_HOME to a folder of yours",
+                path=str(path),
+            ) from error
         return path
 
     def __repr__(self) -> str:

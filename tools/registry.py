@@ -48,11 +48,12 @@ class Registry:
             self.add(each)
 
     def add(self, tool: Tool) -> None:
-        """Add a tool; raises ValueError if its name is taken, TypeError for a function without ``@tool``."""
+        """Add a tool; raises InputError if its name is taken, TypeError for a function without ``@tool``."""
         if not isinstance(tool, Tool):
             raise TypeError(f"{tool!r} is no tool: decorate the function with @tool")
         if tool.name in self._tools:
-            raise ValueError(f"there is already a tool named {tool.name!r}; give one of them @tool(name=...)")
+            hint = "give one of them @tool(name=...)"
+            raise InputError(f"there is already a tool named {tool.name!r}", hint=hint, tool=tool.name)
         self._tools[tool.name] = tool
 
     def get(self, name: str) -> Tool:
@@ -127,7 +128,7 @@ def load_tools_file(path: str | Path) -> list[Tool]:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # the user's code may raise anything
+    except (Exception, SystemExit) as error:  # the user's code may raise anything, and a script may leave
         cause = f"{type(error).__name__}: {error}"
         raise InputError(f"{source} cannot be loaded: {cause}", path=str(source)) from error
     own = [each for each in vars(module).values() if isinstance(each, Tool) and each.__module__ == name]

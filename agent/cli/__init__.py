@@ -3,6 +3,9 @@
 
 def main() -> None:
     """Entry point of the ``panmodal`` command."""
-    from .app import app
+    try:
+        from .app import app
 
-    app()
+        app()
+    except KeyboardInterrupt:  # before any command could take it
+        raise SystemExit(130) from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...tools.errors import InputError
 from .output import (
     ANSWERED,
     NEEDS_APPROVAL,
@@ -22,6 +23,7 @@ from .output import (
     ToolsOption,
     console,
     errors_as_exit_codes,
+    fail,
     print_json,
 )
 
@@ -354,11 +356,19 @@ def _ask_approval(made: Plan) -> bool:
 def _show(result: Result, out: Path | None, as_json: bool, events: bool = False, quiet: bool = False) -> None:
     """Write the named results, print the answer on stdout, and the run's facts on stderr."""
     folder = out or Path("panmodal-out") / result.run_id
-    written: Sequence[Path] = result.save(folder) if result.artifacts else ()
+    written: Sequence[Path] = ()
+    refused: OSError | None = None
+    try:
+        written = result.save(folder) if result.artifacts else ()
+    except OSError as error:  # the answer is told all the same
+        refused = error
     if as_json or events:
         print_json({**result.to_dict(), "files": [str(path) for path in written]})
     else:
         typer.echo(result.text)
+    if refused is not None:
+        hint = f"the run is kept; write its results elsewhere with: panmodal resume {result.run_id} --out FOLDER"
+        fail(InputError(f"results cannot be written to {folder}: {refused.strerror}", hint=hint))
     if quiet:
         return
     shown = console()

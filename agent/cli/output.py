@@ -93,6 +93,11 @@ def errors_as_exit_codes(as_json: bool = False, run_id: Callable[[], str | None]
         raise typer.Exit(INTERRUPTED) from None
     except PanmodalError as error:
         fail(error, as_json)
+    except BrokenPipeError:
+        raise  # whoever read stdout has gone; typer ends quietly
+    except OSError as error:  # stdout may be what cannot be written, so nothing is said there
+        where = f"{error.filename}: " if error.filename else ""
+        fail(InputError(f"{where}{error.strerror or error}", hint="check the path, its rights and the space left"))
 
 
 @contextmanager

@@ -128,6 +128,39 @@ def test_a_plan_is_written_edited_and_run(work: Path) -> None:
     assert "GOODBYE" in panmodal(work, "run", "--plan", "copy.yaml", "--tools", "tools.py").stdout
 
 
+def test_results_that_cannot_be_written_are_told_after_the_answer_and_can_be_had_again(work: Path) -> None:
+    (work / "mirror.py").write_text(
+        "from panmodal import tool\nfrom panmodal.tools.media.image import Image\n\n@tool\n"
+        'def mirror(image: Image) -> Image:\n    """Mirror a picture."""\n'
+        "    return Image.from_array(image.pixels[:, ::-1].copy())\n"
+    )
+    (work / "dot.ppm").write_bytes(b"P6 2 1 255\n" + bytes(6))
+    (work / "taken").touch()
+    done = panmodal(work, "run", "mirror the picture", "-i", "dot.ppm", "--tools", "mirror.py", "--out", "taken")
+    assert done.returncode == 2 and "mirror made image_s1" in done.stdout
+    assert "results cannot be written to taken" in done.stderr and "Traceback" not in done.stderr
+    run_id = done.stderr.split("panmodal resume ")[1].split()[0]
+    again = panmodal(work, "resume", run_id, "--tools", "mirror.py", "--out", "free")
+    assert again.returncode == 0 and (work / "free" / "image_s1.png").is_file()
+
+
+def test_places_that_cannot_be_written_and_tools_that_cannot_be_taken_are_told(work: Path) -> None:
+    (work / "taken").touch()
+    (work / "home").touch()
+    homeless = panmodal(work, "run", "--plan", "plan.yaml", "--tools", "tools.py")
+    assert homeless.returncode == 2 and "PANMODAL_HOME" in homeless.stderr
+    (work / "home").unlink()
+    planned = panmodal(work, "plan", "--plan", "plan.yaml", "--tools", "tools.py", "--out", "taken/plan.yaml")
+    assert (planned.returncode, "taken" in planned.stderr) == (2, True)
+    (work / "again.py").write_text(TOOLS + "raise SystemExit(0)")
+    left = panmodal(work, "tools", "--tools", "again.py")
+    assert left.returncode == 2 and "SystemExit" in left.stderr
+    (work / "plan.py").write_text(TOOLS)
+    double = panmodal(work, "tools", "--tools", "tools.py", "--tools", "plan.py")
+    assert double.returncode == 2 and "already a tool named 'shout'" in double.stderr
+    assert not [each for each in (planned, homeless, left, double) if "Traceback" in each.stderr]
+
+
 def test_chat_answers_line_by_line_and_survives_an_error(work: Path) -> None:
     lines = "/add nowhere.png\nwhat is this?\n/quit\n"
     done = panmodal(work, "chat", "--thread", "t", stdin=lines)

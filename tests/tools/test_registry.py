@@ -34,7 +34,7 @@ def test_unknown_names_get_near_misses() -> None:
 
 def test_names_are_unique_and_only_tools_are_taken() -> None:
     registry = Registry([shout])
-    with pytest.raises(ValueError, match="already a tool named 'shout'"):
+    with pytest.raises(InputError, match="already a tool named 'shout'"):
         registry.add(shout)
     with pytest.raises(TypeError, match="decorate the function"):
         registry.add(lambda text: text)  # type: ignore[arg-type]
