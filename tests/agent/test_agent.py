@@ -19,6 +19,7 @@ from panmodal.planners.base import PlannerContext, Request
 from panmodal.planners.search import SearchPlanner
 from panmodal.tools.errors import InputError, PlannerOutputError, RunError, RunNotFound, ThreadBusy
 from panmodal.tools.media.image import Image
+from panmodal.tools.roles import StepContext
 
 Make = Callable[..., Agent]
 
@@ -196,12 +197,14 @@ def test_an_interrupted_run_repeats_no_finished_step(make_agent: Make, scene: Im
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(make_agent: Make, scene: Image, tmp_path: Path) -> None:
     @tool
-    def press(image: Image) -> float:
+    def press(image: Image, *, ctx: StepContext) -> float:
         """Press Ctrl-C, the first time, and wait for it to be noticed."""
         if not (tmp_path / "pressed").exists():
             (tmp_path / "pressed").touch()
             os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.5)
+            end = time.monotonic() + 30  # a busy machine may take its time to tell the main thread
+            while not ctx.stop.is_set() and time.monotonic() < end:
+                time.sleep(0.02)
         return 1.5
 
     plan = as_plan({"id": "p", "tool": "press", "args": {"image": "$in.image"}}, answer=["$p"])

@@ -12,8 +12,11 @@ from ..figures import Figures
 ROUNDS = 7
 HEAVY = ("torch", "torchvision", "transformers", "diffusers", "ultralytics", "whisper", "segment_anything", "cv2")
 _TELL = f"""
-import json, sys
-print(json.dumps([each for each in {HEAVY!r} if each in sys.modules]), file=sys.stderr)
+import json, re, sys
+heavy = [each for each in {HEAVY!r} if each in sys.modules]
+with open("/proc/self/status") as status:
+    peak = int(re.search(r"VmHWM:\\s*(\\d+)", status.read())[1])
+print(json.dumps([heavy, peak]), file=sys.stderr)
 """
 _HELP = """
 import sys
@@ -33,7 +36,10 @@ STARTS = {
 
 
 def start(code: str) -> tuple[float, float, Sequence[str]]:
-    """CPU seconds, peak resident MiB, and the heavy libraries loaded, of one fresh interpreter that runs `code`."""
+    """CPU seconds, peak resident MiB, and the heavy libraries loaded, of one fresh interpreter that runs `code`.
+
+    The peak is what the process itself saw (Linux's VmHWM): the one that `wait4` gives begins with the parent's size.
+    """
     process = subprocess.Popen(
         [sys.executable, "-c", code + _TELL], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -42,8 +48,8 @@ def start(code: str) -> tuple[float, float, Sequence[str]]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"a fresh process failed: {told.strip().splitlines()[-1]}")
-    heavy: list[str] = json.loads(told.strip().splitlines()[-1])
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, heavy
+    heavy, peak = json.loads(told.strip().splitlines()[-1])
+    return usage.ru_utime + usage.ru_stime, peak / 1024, heavy
 
 
 def measure(seed: int = 0) -> Figures:
