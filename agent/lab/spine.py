@@ -121,8 +121,7 @@ def _cut(result: Result) -> NDArray[np.bool_] | None:
         if evidence.tool == "cut_out":
             for artifact in evidence.artifacts:
                 if isinstance(artifact, Masks) and len(artifact):
-                    together: NDArray[np.bool_] = artifact.bitmaps.any(axis=0)
-                    return together
+                    return np.asarray(artifact.bitmaps.any(axis=0), np.bool_)
     return None
 
 

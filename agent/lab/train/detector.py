@@ -27,6 +27,7 @@ SIDE = 192
 """Pixels of the side the model sees."""
 BATCH = 8
 PEAK_RATE = 1.5e-3
+RESUME_RATE = 4e-4  # the full rate would undo what an earlier run has learned before it learns more
 GROWTH = ((0.3, 128), (0.55, 160), (1.0, SIDE))
 """Up to which share of the time the model trains at which side."""
 
@@ -64,6 +65,7 @@ def _train_yolo(
     from ultralytics.nn.tasks import DetectionModel
 
     total = minutes * 60
+    peak = PEAK_RATE if resume_from is None else RESUME_RATE
 
     class Trainer(DetectionTrainer):  # type: ignore[misc]
         """The stock trainer with our architecture; the clock sets the learning rate and the end."""
@@ -76,7 +78,7 @@ def _train_yolo(
 
         def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
             ready: dict[str, Any] = super().preprocess_batch(batch)
-            side = side_at(time.time() - self.train_time_start, total)
+            side = side_at(time.time() - self.train_time_start, total) if resume_from is None else SIDE
             if side != ready["img"].shape[-1]:
                 ready["img"] = functional.interpolate(
                     ready["img"], (side, side), mode="bilinear", align_corners=False, antialias=True
@@ -86,7 +88,7 @@ def _train_yolo(
     trainer = Trainer(
         overrides={
             "model": "yolo11.yaml", "data": str(data), "epochs": 10_000, "patience": 10_000, "imgsz": SIDE,
-            "batch": BATCH, "nbs": BATCH, "optimizer": "AdamW", "lr0": PEAK_RATE, "lrf": 1.0, "warmup_epochs": 0,
+            "batch": BATCH, "nbs": BATCH, "optimizer": "AdamW", "lr0": peak, "lrf": 1.0, "warmup_epochs": 0,
             "weight_decay": 5e-4, "momentum": 0.9, "mosaic": 0.0, "close_mosaic": 0, "hsv_h": 0.01, "hsv_s": 0.3,
             "hsv_v": 0.25, "scale": 0.15, "translate": 0.08, "fliplr": 0.5, "erasing": 0.0, "amp": False,
             "plots": False, "workers": 0, "cache": "ram", "pretrained": False, "device": device, "seed": seed,
@@ -99,7 +101,7 @@ def _train_yolo(
     def at_batch_start(held: Any) -> None:
         factor = learning_rate(time.time() - held.train_time_start, total)
         for group in held.optimizer.param_groups:
-            group["lr"] = PEAK_RATE * factor
+            group["lr"] = peak * factor
 
     def at_batch_end(held: Any) -> None:
         nonlocal steps
