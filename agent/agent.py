@@ -26,9 +26,11 @@ from .home import Home
 from .journal import Journal
 
 if TYPE_CHECKING:
+    from ..tools.media.artifact import Artifact
     from ..tools.media.ingest import Source
     from .budget import Budget
     from .engine import Approve, Engine
+    from .provenance import LineageNode
     from .replay import Replay
     from .result import Result
     from .turn import Via
@@ -205,6 +207,14 @@ class Agent:
 
         self._wait(replayed(), again)
         return compare_runs(recorded, read_run(self._services, again))
+
+    def lineage(self, artifact: Artifact | str) -> LineageNode:
+        """How an artifact, or the one of an id, was made, back to what was given; printing it shows the tree.
+
+        Raises MissingFile for one that is not stored.
+        """
+        store = self._services.store
+        return store.lineage(store.find(artifact) if isinstance(artifact, str) else artifact.id)
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call ``callback`` with every event of every run, in the thread where it happens; returns what ends it."""

@@ -75,6 +75,9 @@ class LineageNode:
         """The artifact's kind, or ``missing``."""
         return self.handle["kind"] if self.handle else "missing"
 
+    def __str__(self) -> str:
+        return render_lineage(self)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: the nodes by id, each with its handle, record and parents' ids; ``top`` is this one."""
         nodes: dict[str, Any] = {}
