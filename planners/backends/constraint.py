@@ -35,7 +35,8 @@ class PlanConstraint:
     def __init__(self, request: Request, tools: Sequence[Tool], *, normal: bool) -> None:
         self.request, self.tools, self.normal = request, {tool.name: tool for tool in tools}, normal
         self.words = prompt_format.words(request.text)
-        self.spans = request_spans(request.text, self.words, normal=normal)
+        closed = {value for tool in tools for param in tool.params for value in param.schema.get("enum", ())}
+        self.spans = request_spans(request.text, self.words, normal=normal, closed=closed)
         self.given = list(given_values(request.kinds, request.thread, normal=normal))
 
     @property

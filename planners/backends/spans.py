@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from .prompt_format import Word
 from .step_grammar import MORE, Spans, one_of, quoted
@@ -25,8 +25,11 @@ STOP_WORDS = _set("""
     had can could would should will may might must there here where when how what which who whose why many much more
     most some any all each every both few also please after before into out up down off over under about between only
     just now next first second third fourth last finally s t re ve ll d m
+    hello hi hey ok make give tell show find count detect locate identify describe highlight colour color colours colors
     的 了 是 在 有 几 个 多 少 吗 把 请 和 与 这 那 些 里 中 一 张
 """)
+# In normal form nor with one of these: for the small models a request speaks of its picture, not of one in it.
+PICTURES = _set("picture photo image photograph scene drawing pictures photos images photographs scenes drawings")
 # What may stand between the labels of one list.
 JOINERS, ARTICLES = _set("and or & , / 和 或 、 ， 与"), _set("the a an all any of every each")
 # The words after which, and before which, a clause may begin and end without a mark.
@@ -36,11 +39,12 @@ OPENERS = _set(
 CLOSERS = _set("and then also next please thanks for & as after afterwards but plus finally")
 
 
-def request_spans(text: str, words: Sequence[Word], *, normal: bool) -> Spans:
+def request_spans(text: str, words: Sequence[Word], *, normal: bool, closed: Collection[str] = ()) -> Spans:
     """The spans of a request as Lark.
 
     Labels are short spans without stop words at their ends, listed in the order of the request. Free strings are any
-    spans; in normal form whole clauses, since there the only free string is a question.
+    spans. In normal form labels have no stop words inside either (but "of"), nor words that are values of a closed set
+    (`closed`, such as colours) beside others, and free strings are whole clauses: there the only one is a question.
     """
     words = words[:MAX_WORDS]
     pad = " " if normal else ""
@@ -51,7 +55,19 @@ def request_spans(text: str, words: Sequence[Word], *, normal: bool) -> Spans:
             return _inside("".join(f" {word.text}" for word in words[first : last + 1]))
         return _inside(text[words[first].start : words[last].end])
 
-    labels, found = _label_lists(words, told, apart=not normal)
+    def may_name(first: int, last: int) -> bool:
+        """Whether the span may be a label."""
+        inside = words[first : last + 1]
+        if any(_is_mark(word) and word.text not in "-'’&/" for word in inside):
+            return False
+        if not _may_bound(inside[0]) or not _may_bound(inside[-1]):
+            return False
+        if not normal:
+            return True
+        texts = {word.text for word in inside}
+        return not texts & PICTURES and (len(inside) == 1 or not texts & ((STOP_WORDS - {"of"}) | set(closed)))
+
+    labels, found = _label_lists(words, told, may_name, apart=not normal)
     definitions = ""
     if not normal and words:
         starts = [word.start for word in words]
@@ -64,7 +80,9 @@ def request_spans(text: str, words: Sequence[Word], *, normal: bool) -> Spans:
     return Spans(labels, "TEXT" if definitions else None, found + definitions, pad)
 
 
-def _label_lists(words: Sequence[Word], told: Callable[[int, int], str], *, apart: bool) -> tuple[str | None, str]:
+def _label_lists(
+    words: Sequence[Word], told: Callable[[int, int], str], may_name: Callable[[int, int], bool], *, apart: bool
+) -> tuple[str | None, str]:
     """A Lark terminal of lists of labels, and its definitions.
 
     AT_i are the lists whose first label begins at word i, FROM_i those that begin there or later. The labels of a list
@@ -76,9 +94,7 @@ def _label_lists(words: Sequence[Word], told: Callable[[int, int], str], *, apar
     for first in reversed(range(len(words))):
         options = []
         for last in range(first, min(first + MAX_LABEL_WORDS, len(words))):
-            if _is_mark(words[last]) and words[last].text not in "-'’&/":
-                break
-            if _may_bound(words[first]) and _may_bound(words[last]):
+            if may_name(first, last):
                 more = later[last + 1] if apart else one_of(at[i] for i in _joined(words, last + 1) if i in at)
                 options.append(quoted(told(first, last)) + (f" ({quoted(MORE)} {more})?" if more else ""))
         later[first] = later[first + 1]

@@ -113,6 +113,7 @@ def steps(*written: tuple[str, dict[str, object]], answer: Sequence[str] = ()) -
         (steps(("detect", {"image": "$in.image", "labels": [" bicycles"]}), ("count", {"boxes": "$s1"})), False),
         (steps(("detect", {"image": "$in.image[1]", "labels": [" cars"]}), ("count", {"boxes": "$s1"})), False),
         (steps(("count", {"boxes": "$s1"})), False),
+        (steps(("detect", {"image": "$in.image", "labels": [" red cars"]}), ("count", {"boxes": "$s1"})), False),
         (steps(("detect", {"image": "$in.image"}), ("segment", {"image": "$in.image", "boxes": "$s1"})), True),
         (steps(("detect", {"image": "$in.image"}), ("segment", {"image": "$s1", "boxes": "$s1"})), False),
         (steps(("detect", {"image": "$in.image"}), ("detect", {"image": "$in.image"})), False),

@@ -234,7 +234,8 @@ def _try(rng: random.Random, split: str) -> Example | None:
     s = Source(rng, split)
     if split in ("train", "seen") and s.chance(0.05):
         said, asked = chinese(s)
-        return Example(said, ("image",), (), asked.plan(), "chinese")
+        fits = len(asked.steps) <= MAX_STEPS
+        return Example(said, ("image",), (), asked.plan(), "chinese") if fits else None
     where = "one" if split == "joined" else rng.choices(("one", "nth", "each", "thread"), (68, 9, 11, 12))[0]
     n = 1 if where == "one" else rng.randint(2, 4)
     index = rng.randrange(n)
