@@ -91,9 +91,9 @@ def train(
     Example: panmodal train detector --minutes 60 --out runs/detector
     """
     with errors_as_exit_codes():
-        from ..lab.train.recipes import RECIPES
+        from ..lab.train.recipes import RECIPES, Order
 
-        RECIPES[role.value](out, minutes=minutes, seed=seed, device=device, resume_from=resume, arch=arch)
+        RECIPES[role.value](Order(out, minutes, seed, device, resume, arch))
 
 
 def scenes(

@@ -180,3 +180,12 @@ def test_doctor_finds_a_missing_checkpoint_and_says_what_to_do(work: Path) -> No
     done = panmodal(work, "doctor", "--profile", "mini", "--set", "detector.checkpoint=my.pt")
     assert done.returncode == 1
     assert "my.pt" in done.stderr
+
+
+def test_a_recipe_names_what_it_cannot_train(work: Path) -> None:
+    done = panmodal(work, "train", "planner", "--out", "model", "--arch", "gru")
+    assert done.returncode == 2
+    assert "gru" in done.stderr and "--arch" in done.stderr
+    done = panmodal(work, "train", "detector", "--out", "model", "--arch", "rcnn")
+    assert "torchvision" in done.stderr
+    assert not (work / "model").exists()

@@ -1,128 +1,107 @@
-"""Role to training recipe. Every recipe is called in one way, so that the command line needs to know none of them."""
+"""Role to training recipe. Every recipe takes one order, so that the command line needs to know none of them."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from ....tools.errors import InputError
 
-Log = Callable[[str], None]
 
-
-class Train(Protocol):
+@dataclass(frozen=True)
+class Order:
     """Train for about ``minutes`` and export the model to ``out``.
 
     ``resume_from`` is the folder of an earlier run to go on from; ``arch`` names another architecture than the usual
-    one. Raises InputError for a device or an architecture that the recipe does not have.
+    one. A recipe raises InputError for a device or an architecture that it does not have.
     """
 
-    def __call__(
-        self,
-        out: Path,
-        *,
-        minutes: float,
-        seed: int,
-        device: str,
-        resume_from: Path | None,
-        arch: str | None = None,
-        log: Log = print,
-    ) -> None:
-        """See the class."""
+    out: Path
+    minutes: float
+    seed: int = 0
+    device: str = "cpu"
+    resume_from: Path | None = None
+    arch: str | None = None
+    log: Callable[[str], None] = print
 
 
-def detector(
-    out: Path,
-    *,
-    minutes: float,
-    seed: int,
-    device: str,
-    resume_from: Path | None,
-    arch: str | None = None,
-    log: Log = print,
-) -> None:
+def detector(order: Order) -> None:
     """ultralytics' YOLO, or with ``arch="torchvision"`` the permissive FCOS."""
+    _known(order, "yolo", "torchvision")
     from .detector import train
 
-    _known(arch, "yolo", "torchvision")
-    train(out, minutes=minutes, seed=seed, device=device, resume_from=resume_from, arch=arch or "yolo", log=log)
+    train(
+        order.out,
+        minutes=order.minutes,
+        seed=order.seed,
+        device=order.device,
+        resume_from=order.resume_from,
+        arch=order.arch or "yolo",
+        log=order.log,
+    )
 
 
-def segmenter(
-    out: Path,
-    *,
-    minutes: float,
-    seed: int,
-    device: str,
-    resume_from: Path | None,
-    arch: str | None = None,
-    log: Log = print,
-) -> None:
+def segmenter(order: Order) -> None:
     """A small Sam of segment-anything's classes."""
+    _known(order)
     from .segmenter import train
 
-    _known(arch)
-    train(out, minutes=minutes, seed=seed, device=device, resume_from=resume_from, log=log)
+    train(
+        order.out,
+        minutes=order.minutes,
+        seed=order.seed,
+        device=order.device,
+        resume_from=order.resume_from,
+        log=order.log,
+    )
 
 
-def planner(
-    out: Path,
-    *,
-    minutes: float,
-    seed: int,
-    device: str,
-    resume_from: Path | None,
-    arch: str | None = None,
-    log: Log = print,
-) -> None:
+def planner(order: Order) -> None:
     """A small causal language model that writes plans; ``minutes`` are of CPU time, the model lies in OUT/model."""
+    _known(order)
+    _on_cpu(order)
     from .planner.train import Recipe, train
 
-    _known(arch)
-    _on_cpu(device)
-    _bring(resume_from, out)
-    train(Recipe(minutes=minutes, wall=2 * minutes, seed=seed), out, resume=resume_from is not None, log=log)
+    recipe = Recipe(minutes=order.minutes, wall=2 * order.minutes, seed=order.seed)
+    train(recipe, order.out, resume=_brought(order), log=order.log)
 
 
-def mllm(
-    out: Path,
-    *,
-    minutes: float,
-    seed: int,
-    device: str,
-    resume_from: Path | None,
-    arch: str | None = None,
-    log: Log = print,
-) -> None:
+def mllm(order: Order) -> None:
     """A small LLaVA in four stages; scenes and checkpoints lie in OUT/work, from where a killed run goes on."""
+    _known(order)
+    _on_cpu(order)
     from .mllm.__main__ import train
 
-    _known(arch)
-    _on_cpu(device)
-    _bring(resume_from, out)
-    train(out, minutes=minutes, seed=seed, work=out / "work", log=log)
+    _brought(order)
+    train(order.out, minutes=order.minutes, seed=order.seed, work=order.out / "work", log=order.log)
 
 
-RECIPES: dict[str, Train] = {"planner": planner, "mllm": mllm, "detector": detector, "segmenter": segmenter}
+RECIPES: dict[str, Callable[[Order], None]] = {
+    "planner": planner,
+    "mllm": mllm,
+    "detector": detector,
+    "segmenter": segmenter,
+}
 
 
-def _known(arch: str | None, *names: str) -> None:
-    if arch is not None and arch not in names:
+def _known(order: Order, *names: str) -> None:
+    if order.arch is not None and order.arch not in names:
         raise InputError(
-            f"this recipe has no architecture {arch!r}",
+            f"this recipe has no architecture {order.arch!r}",
             hint=f"use {' or '.join(names)}" if names else "leave --arch out",
             field="arch",
         )
 
 
-def _on_cpu(device: str) -> None:
-    if device != "cpu":
-        raise InputError(f"this recipe does not train on {device!r} yet", hint="use --device cpu", field="device")
+def _on_cpu(order: Order) -> None:
+    if order.device != "cpu":
+        raise InputError(f"this recipe does not train on {order.device!r} yet", hint="use --device cpu", field="device")
 
 
-def _bring(resume_from: Path | None, out: Path) -> None:
-    """Continue in ``out`` what lies in another folder."""
-    if resume_from is not None and resume_from.resolve() != out.resolve():
-        shutil.copytree(resume_from, out, dirs_exist_ok=True)
+def _brought(order: Order) -> bool:
+    """Bring an earlier run's files to ``out``, to continue there; says whether there is one."""
+    if order.resume_from is not None and order.resume_from.resolve() != order.out.resolve():
+        shutil.copytree(order.resume_from, order.out, dirs_exist_ok=True)
+    return order.resume_from is not None
