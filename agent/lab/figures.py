@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...planners.router import wilson_lower
+
 _TARGETS = Path(__file__).with_name("targets.toml")
-_Z95 = 1.959964  # two-sided 95 % of the normal distribution
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,5 @@ def targets(name: str) -> dict[str, Target]:
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share, in 0 to 1 (Wilson 1927, the score interval)."""
-    if not count:
-        return 0.0, 1.0
-    share, square = right / count, _Z95**2
-    middle = share + square / (2 * count)
-    spread = _Z95 * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
-    return (middle - spread) / (1 + square / count), (middle + spread) / (1 + square / count)
+    """95 % score interval of a share, in 0 to 1; its upper end mirrors the lower one of the wrong answers."""
+    return (wilson_lower(right, count), 1 - wilson_lower(count - right, count)) if count else (0.0, 1.0)
