@@ -72,9 +72,11 @@ async def _ask(planner: Planner, turn: Turn, request: Request) -> Plan:
         model: Any = None
         if planner.name not in ("search", "script") and "planner" in services.pool.roles:
             (model,) = await stack.enter_async_context(services.pool.lease("planner"))
+        # Who asks for tools, or for both ways side by side, wants to see what the experts make of it: no step looks.
+        apart = turn.ask.via in ("tools", "both")
         context = PlannerContext(
             services.registry,
-            services.pool.roles,
+            services.pool.roles - {"mllm"} if apart else services.pool.roles,
             model,
             turn.ask.seed,
             services.emit,

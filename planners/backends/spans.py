@@ -32,10 +32,8 @@ STOP_WORDS = _set("""
 PICTURES = _set("picture photo image photograph scene drawing pictures photos images photographs scenes drawings")
 # What may stand between the labels of one list.
 JOINERS, ARTICLES = _set("and or & , / 和 或 、 ， 与"), _set("the a an all any of every each")
-# The words after which, and before which, a clause may begin and end without a mark.
-OPENERS = _set(
-    "you to please me then and also now next ok hey hi hello finally afterwards that as plus & let's 's kindly"
-)
+# The words before which a clause may end without a mark. It may begin with any word: requests lead up to a question in
+# too many ways to list.
 CLOSERS = _set("and then also next please thanks for & as after afterwards but plus finally")
 
 
@@ -121,15 +119,8 @@ def _clauses(text: str, words: Sequence[Word]) -> Iterable[tuple[int, int]]:
     lines = [text.count("\n", 0, word.start) for word in words]
     lasts = [place for place in range(len(words)) if _ends(words, place, lines)]
     for first in range(len(words)):
-        if _opens(words, first, lines):
+        if not _is_mark(words[first]):
             yield from ((first, last) for last in lasts if first <= last < first + MAX_CLAUSE_WORDS)
-
-
-def _opens(words: Sequence[Word], place: int, lines: Sequence[int]) -> bool:
-    """Whether a clause may begin with this word; `lines` numbers the line that each word stands in."""
-    if _is_mark(words[place]) or place == 0 or lines[place] > lines[place - 1]:
-        return not _is_mark(words[place])
-    return _is_mark(words[place - 1]) or words[place - 1].text in OPENERS
 
 
 def _ends(words: Sequence[Word], place: int, lines: Sequence[int]) -> bool:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from panmodal.agent.lab.train.planner.requests import Example, sample
+from panmodal.agent.lab.train.planner.catalog import Catalog
+from panmodal.agent.lab.train.planner.requests import Example, Generator
 from panmodal.agent.lab.train.planner.tokenizer import build_tokenizer, plan_text, prompt_of
 from panmodal.planners.backends import prompt_format
 from panmodal.planners.backends.constraint import PlanConstraint, plan_constraint
@@ -24,11 +25,12 @@ from panmodal.tools.registry import Registry, default_registry
 
 PICTURE = Image.from_array(np.zeros((2, 2, 3), np.uint8))
 REGISTRY = default_registry()
+GENERATOR = Generator(Catalog.of(REGISTRY))
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return build_tokenizer(examples=600, size=1_000)
+    return build_tokenizer(GENERATOR, examples=600, size=1_000)
 
 
 def request_of(example: Example) -> Request:
@@ -78,7 +80,7 @@ def test_an_untrained_model_writes_only_plans_that_pass_the_checker(tokenizer: P
     models = [untrained(tokenizer, seed) for seed in range(5)]
     sizes = set()
     for number in range(30):
-        example = sample(rng)
+        example = GENERATOR.sample(rng)
         constraint = plan_constraint(request_of(example), REGISTRY, None, tokenizer)
         text = constraint.finish(write(tokenizer, models[number % 5], constraint, prompt_of(example)))
         plan = Plan.from_json(text)
@@ -91,7 +93,7 @@ def test_an_untrained_model_writes_only_plans_that_pass_the_checker(tokenizer: P
 def test_every_gold_plan_is_in_the_grammar(tokenizer: PreTrainedTokenizerFast) -> None:
     rng = random.Random(11)
     for _ in range(40):
-        example = sample(rng)
+        example = GENERATOR.sample(rng)
         constraint = plan_constraint(request_of(example), REGISTRY, None, tokenizer)
         assert follow(tokenizer, constraint, plan_text(example.plan)), example
         assert Plan.from_json(constraint.finish(plan_text(example.plan))) == Plan.from_data(example.plan)

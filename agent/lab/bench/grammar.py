@@ -28,7 +28,8 @@ from ....planners.schema import plan_schema
 from ....tools.media.image import Image
 from ....tools.registry import default_registry
 from ..figures import Figures
-from ..train.planner.requests import Example, sample
+from ..train.planner.catalog import Catalog
+from ..train.planner.requests import Example, Generator
 from ..train.planner.tokenizer import build_tokenizer, plan_text
 
 _COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
@@ -140,9 +141,10 @@ def engines() -> dict[str, Callable[[Any], Engine]]:
 def measure(seed: int = 0, count: int = 60, tokenizer: Any = None) -> Figures:
     """Measure `count` gold plans; `tokenizer` is the planner LM's, or one built for the occasion."""
     torch.set_num_threads(1)
-    tokenizer = tokenizer or build_tokenizer(seed, examples=2_000)
+    generator = Generator(Catalog.of(default_registry()))
+    tokenizer = tokenizer or build_tokenizer(generator, seed, examples=2_000)
     rng = random.Random(seed)
-    examples = [sample(rng) for _ in range(count)]
+    examples = [generator.sample(rng) for _ in range(count)]
     figures = Figures("grammar", seed)
     schema = plan_schema(default_registry())
     # Both read a pattern that speaks of the whole string, so the engines are compared on that.

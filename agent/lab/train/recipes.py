@@ -62,10 +62,12 @@ def planner(order: Order) -> None:
     """A small causal language model that writes plans; ``minutes`` are of CPU time, the model lies in OUT/model."""
     _known(order)
     _on_cpu(order)
+    from ....tools.registry import default_registry
+    from .planner.catalog import Catalog
     from .planner.train import Recipe, train
 
     recipe = Recipe(minutes=order.minutes, wall=2 * order.minutes, seed=order.seed)
-    train(recipe, order.out, resume=_brought(order), log=order.log)
+    train(recipe, Catalog.of(default_registry()), order.out, resume=_brought(order), log=order.log)
 
 
 def mllm(order: Order) -> None:

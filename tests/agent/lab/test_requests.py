@@ -4,30 +4,66 @@ import random
 import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
-from panmodal.agent.lab.train.planner import wording
-from panmodal.agent.lab.train.planner.build import MAX_STEPS, TOOLS
-from panmodal.agent.lab.train.planner.requests import SPLITS, Example, sample
+from panmodal.agent.lab.train.planner import words
+from panmodal.agent.lab.train.planner.build import MAX_STEPS
+from panmodal.agent.lab.train.planner.catalog import Catalog
+from panmodal.agent.lab.train.planner.phrasings import FOLDER, Phrasing, Phrasings, fault, of_cards, read
+from panmodal.agent.lab.train.planner.requests import SPLITS, Example, Generator
 from panmodal.planners.canonical import canonical
 from panmodal.planners.checker import check
 from panmodal.planners.plan import Plan
-from panmodal.tools.registry import default_registry
+from panmodal.tools.card import Card
+from panmodal.tools.contract import tool
+from panmodal.tools.media.audio import Audio
+from panmodal.tools.media.image import Image
+from panmodal.tools.registry import Registry, default_registry
 
 REGISTRY = default_registry()
+CATALOG = Catalog.of(REGISTRY)
+GENERATOR = Generator(CATALOG)
+PHRASES = ("np_", "ref_", "join", "polite")
+FILES = ("en.tsv", "zh.tsv", "independent-en.tsv", "independent-zh.tsv")
 
 
 def drawn(split: str, count: int, seed: int = 3) -> list[Example]:
     rng = random.Random(f"{split}/{seed}")
-    return [sample(rng, split) for _ in range(count)]
+    return [GENERATOR.sample(rng, split) for _ in range(count)]
 
 
-def test_the_trained_tools_are_the_registrys() -> None:
-    assert {tool.name: tuple(param.name for param in tool.params) for tool in REGISTRY.tools()} == TOOLS
-    options = {param.name: param.schema.get("enum") for tool in REGISTRY.tools() for param in tool.params}
-    assert set(options["by"] or ()) == set(wording.SELECT)
-    assert set(options["colour"] or ()) == set(wording.COLOURS)
+def is_request(line: Phrasing) -> bool:
+    return not line.intents[0].startswith(PHRASES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_line_of_the_files_makes_a_request(name: str) -> None:
+    lines = list(read(FOLDER / name))
+    assert len(lines) > 150
+    assert not {line: fault(line, CATALOG) for line in lines if is_request(line) and fault(line, CATALOG)}
+
+
+def test_a_bad_line_is_told() -> None:
+    assert fault(Phrasing(("blur",), "blur it"), CATALOG) == "blur: nothing is named"
+    assert fault(Phrasing(("recolour",), "paint {np}"), CATALOG) == "recolour: no {colour}"
+    assert fault(Phrasing(("rotate",), "turn {np}"), CATALOG) == "no tool 'rotate'"
+    assert fault(Phrasing(("perceive",), "What is this?"), CATALOG) == "perceive: no [bracket] for question"
+    assert fault(Phrasing(("count",), "how many {pl} of {np}"), CATALOG) == "count: too many things are named"
+    assert fault(Phrasing(("count", "blur"), "how many {pl}; blur {ref}"), CATALOG) is None
+
+
+def test_phrasings_are_many_and_the_held_out_ones_apart() -> None:
+    count = Phrasings(CATALOG).count()
+    assert count["train"] + count["held_out"] >= 3000 and count["held_out"] >= 250
+    trained = {line.words for name in FILES[:2] for line in read(FOLDER / name) if not line.held_out}
+    held_out = {line.words for name in FILES[:2] for line in read(FOLDER / name) if line.held_out}
+    assert not trained & held_out
+    independent = [line for name in FILES[2:] for line in read(FOLDER / name) if is_request(line)]
+    written = Counter(line.language for line in independent)
+    assert written["en"] >= 150 and written["zh"] >= 100
+    assert not {line.words for line in independent} & (trained | held_out)
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -47,32 +83,34 @@ def test_free_strings_are_spans_of_the_request() -> None:
                 assert span in example.text, example
 
 
-def test_joined_intents_share_one_detection() -> None:
-    rng = random.Random(0)
-    asked = [sample(rng, "joined") for _ in range(300)]
-    found = [e for e in asked if re.search(r"^How many (\w+) .*\? Cut out the largest one\.?$", e.text)]
-    shared = [
-        e for e in asked if [s["tool"] for s in e.plan["steps"]][:2] == ["detect", "count"] and len(e.plan["steps"]) > 3
-    ]
-    for example in found:
-        assert [step["tool"] for step in example.plan["steps"]] == ["detect", "count", "select", "segment", "cut_out"]
-        assert example.plan["answer"] == ["$s2", "$s5"]
-    assert any(sum(step["tool"] == "detect" for step in e.plan["steps"]) == 1 for e in shared)
+def test_every_tool_and_both_languages_are_asked_for() -> None:
+    examples = drawn("train", 900)
+    used = {step["tool"] for example in examples for step in example.plan["steps"]}
+    assert used == set(REGISTRY.names())
+    chinese = sum(example.language == "zh" for example in examples) / len(examples)
+    assert 0.2 < chinese < 0.5
+    assert all((example.language == "zh") == bool(re.search("[一-鿿]", example.text)) for example in examples)
+    assert {example.kind for example in examples} == {"single", "joined", "each", "nth", "thread"}
+    assert any("each" in step for example in examples for step in example.plan["steps"])
+
+
+def test_later_wishes_share_the_steps_of_earlier_ones() -> None:
+    shared = 0
+    for example in drawn("joined", 300):
+        tools = [step["tool"] for step in example.plan["steps"]]
+        wishes = len(example.plan["answer"])
+        shared += tools.count("detect") == 1 and wishes > 1
+    assert shared > 30
 
 
 def test_seeds_repeat_and_splits_differ() -> None:
     assert drawn("train", 20) == drawn("train", 20)
-    known = {*wording.CLASSES, *wording.NOUNS}
-    assert not known & set(wording.HELD_OUT_NOUNS)
+    for language in words.LANGUAGES:
+        assert not {*words.CLASSES[language], *words.NOUNS[language]} & set(words.HELD_OUT[language])
     seen = {e.text for e in drawn("train", 400)}
     assert not seen & {e.text for e in drawn("nouns", 100)}
-
-
-def test_no_held_out_form_is_a_trained_one() -> None:
-    tables = [value for value in vars(wording).values() if _is_pair(value)]
-    assert len(tables) > 15
-    for trained, held_out in tables:
-        assert not set(trained) & set(held_out)
+    with pytest.raises(ValueError, match="no split"):
+        GENERATOR.sample(random.Random(0), "other")
 
 
 def test_equal_plans_have_one_canonical_form() -> None:
@@ -82,18 +120,53 @@ def test_equal_plans_have_one_canonical_form() -> None:
         assert canonical(once, REGISTRY) == once
 
 
+@tool(card=Card(cost="cpu", keeps="form", examples=("turn it by {degrees} degrees", "rotate the picture by {degrees}")))
+def rotate(image: Image, degrees: int) -> Image:
+    """Turn a picture."""
+    return image
+
+
+@tool(card=Card(cost="cpu", keeps="part", examples=("how long is the recording", "录音有多长")))
+def duration(audio: Audio) -> float:
+    """Seconds of a recording."""
+    return audio.seconds
+
+
+def test_a_new_tool_needs_nothing_but_its_card() -> None:
+    registry = Registry([*REGISTRY.tools(), rotate, duration])
+    catalog = Catalog.of(registry)
+    whole = [line for line in of_cards(catalog) if line.intents[0].startswith(("rotate", "duration"))]
+    assert [fault(line, catalog) for line in whole] == [None] * 4
+    generator, rng = Generator(catalog), random.Random(2)
+    found: dict[str, list[Example]] = {"rotate": [], "duration": []}
+    for _ in range(1500):
+        example = generator.sample(rng)
+        for step in example.plan["steps"]:
+            if step["tool"] in found:
+                found[step["tool"]].append(example)
+    assert all(len(examples) > 5 for examples in found.values())
+    for example in [*found["rotate"], *found["duration"]]:
+        plan = Plan.from_data(example.plan)
+        thread = {name: name for name in example.thread}
+        assert not check(plan, registry, attachments=example.attachments, thread=thread), example
+    for example in found["rotate"]:
+        degrees = next(s["args"]["degrees"] for s in example.plan["steps"] if s["tool"] == "rotate")
+        assert str(degrees) in example.text
+    assert {kind for example in found["duration"] for kind in example.attachments} == {"audio"}
+
+
+def test_a_catalogue_travels_as_json() -> None:
+    assert Catalog.from_json(CATALOG.to_json()) == CATALOG
+
+
 def test_generating_takes_the_standard_library_only() -> None:
     code = (
-        "import sys, random; from panmodal.agent.lab.train.planner.requests import sample; sample(random.Random(0));"
+        "import sys, random; from panmodal.agent.lab.train.planner.requests import Generator;"
+        "from panmodal.agent.lab.train.planner.catalog import Catalog;"
+        "Generator(Catalog.from_json(sys.stdin.read())).sample(random.Random(0));"
         "print([m for m in ('torch', 'pydantic', 'numpy', 'transformers') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-def _is_pair(value: object) -> bool:
-    return (
-        isinstance(value, tuple)
-        and len(value) == 2
-        and all(isinstance(part, tuple) and part and isinstance(part[0], str) for part in value)
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=CATALOG.to_json(), capture_output=True, text=True, check=True
     )
+    assert done.stdout.strip() == "[]"

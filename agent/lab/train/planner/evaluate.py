@@ -1,7 +1,8 @@
 """`python -m panmodal.agent.lab.train.planner.evaluate MODEL --n 200`: how often the planner LM writes the exact plan.
 
-Exact means equal to the gold plan in canonical form. Measured per split (trained wordings, held-out wordings, held-out
-nouns, joined requests), under the grammar and free, greedily; `valid` is the share that the checker passes.
+Exact means equal to the gold plan in canonical form. Measured per split of requests.py (phrasings as trained; set (a),
+held-out phrasings; set (b), independent ones; each with held-out nouns, and joined), greedily under the grammar, and
+with `--free` without it; `valid` is the share that the checker passes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,8 @@ from .....tools.errors import PanmodalError
 from .....tools.media.image import Image
 from .....tools.registry import Registry, default_registry
 from ...figures import Figures, wilson
-from .requests import SPLITS, Example, sample
+from .catalog import Catalog
+from .requests import SPLITS, Example, Generator
 from .tokenizer import prompt_of
 
 MAX_TOKENS = 320
@@ -50,7 +53,7 @@ class Judge:
     def __init__(self, folder: Path, registry: Registry) -> None:
         self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
         self.model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-        self.registry = registry
+        self.registry, self.generator = registry, Generator(Catalog.of(registry))
         self.picture = Image.from_array(np.zeros((1, 1, 3), np.uint8))
 
     def request(self, example: Example) -> Request:
@@ -80,13 +83,14 @@ class Judge:
         """Score `count` fresh examples of a split; the same seed gives the same examples."""
         score, rng = Score(), random.Random(f"evaluate/{split}/{seed}")
         for _ in range(count):
-            example = sample(rng, split)
+            example = self.generator.sample(rng, split)
             start = time.perf_counter()
             text = self.write(example, constrained=constrained)
             score.seconds += time.perf_counter() - start
             exact, valid = self._compare(example, text)
             score.asked, score.exact, score.valid = score.asked + 1, score.exact + exact, score.valid + valid
-            score.kinds.setdefault(example.kind, []).append(exact)
+            for kind in (example.kind, example.language):
+                score.kinds.setdefault(kind, []).append(exact)
             if not exact:
                 score.misses.append((example.text, text))
         return score
@@ -104,10 +108,12 @@ class Judge:
         return canonical(plan, self.registry) == canonical(gold, self.registry), True
 
 
-def evaluate(folder: Path, count: int, seed: int, *, free: bool, misses: int = 0) -> Figures:
+def evaluate(
+    folder: Path, count: int, seed: int, *, free: bool = False, misses: int = 0, splits: Sequence[str] = SPLITS[1:]
+) -> Figures:
     """Measure every split; with `free` also without the grammar."""
     judge, figures = Judge(folder, default_registry()), Figures("planner", seed)
-    for split in SPLITS[1:]:
+    for split in splits:
         for constrained in (True, False) if free else (True,):
             score = judge.judge(split, count, seed, constrained=constrained)
             name = f"{split}{'' if constrained else '_free'}"
@@ -130,10 +136,13 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=200, help="requests of each split")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--free", action="store_true", help="also without the grammar")
+    parser.add_argument("--splits", nargs="+", choices=SPLITS[1:], default=SPLITS[1:])
     parser.add_argument("--misses", type=int, default=0, help="print so many wrong plans of each split")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(evaluate(options.model, options.n, options.seed, free=options.free, misses=options.misses).render())
+    figures = evaluate(options.model, options.n, options.seed, free=options.free, misses=options.misses,
+                       splits=options.splits)  # fmt: skip
+    print(figures.render())
 
 
 if __name__ == "__main__":

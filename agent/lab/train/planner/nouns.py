@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import wording as w
+from . import words as w
+from .phrasings import Phrasing, Phrasings
 
-Forms = tuple[Sequence[str], Sequence[str]]
+BY = ("largest", "smallest", "leftmost", "rightmost", "topmost", "bottommost")
 
 
 @dataclass(frozen=True)
@@ -16,52 +16,62 @@ class Noun:
     """A noun phrase: what is looked for, how it is narrowed, how it is said."""
 
     labels: list[str]
-    text: str  # with an article
-    plural: str  # without one
+    text: str  # as a definite phrase
+    plural: str  # without an article
+    bare: str  # singular, without an article
     single: bool = False
     colour: str | None = None
     select: str | None = None
-    start: str | None = None  # boxes of an earlier intent that it narrows
-    again: str | None = None  # boxes of an earlier intent that it simply is
-    bare: str = ""
+    start: str | None = None  # boxes of an earlier wish that it narrows
+    again: str | None = None  # boxes of an earlier wish that it simply is
 
 
 class Source:
-    """Random choices of one example."""
+    """The random choices of one request in one language."""
 
-    def __init__(self, rng: random.Random, split: str) -> None:
-        self.rng, self.split = rng, split
-        self.british = rng.random() < 0.55
-        self.picture = rng.choice(w.PICTURE)
-
-    def form(self, table: Forms, always: bool = False) -> str:
-        """One of a table's forms; in the split of held-out forms often, or `always`, a held-out one."""
-        held_out = self.split == "forms" and (always or self.rng.random() < 0.5) and len(table[1]) > 0
-        return self.rng.choice(table[1] if held_out else table[0])
+    def __init__(self, rng: random.Random, phrasings: Phrasings, split: str, language: str) -> None:
+        self.rng, self.phrasings, self.split, self.language = rng, phrasings, split, language
 
     def chance(self, share: float) -> bool:
         """True in this share of calls."""
         return self.rng.random() < share
 
+    def line(self, intent: str) -> Phrasing | None:
+        """One phrasing of an intent, from those that the split may use."""
+        return self.phrasings.draw(self.rng, self.language, intent, self.split)
+
+    def said(self, intent: str, fallback: str) -> str:
+        """The text of a phrasing of an intent."""
+        found = self.line(intent)
+        return found.text if found else fallback
+
     def noun(self) -> tuple[str, str]:
         """(singular, plural); pseudo-words, held-out nouns, or known ones by split."""
-        roll = self.rng.random()
-        if self.split == "nouns":
-            one = self.rng.choice(w.HELD_OUT_NOUNS)
-        elif roll < 0.45 and self.split == "train":
-            one = pseudo_word(self.rng)
-            if self.chance(0.12):
-                one = f"{pseudo_word(self.rng)}_{self.rng.choice((pseudo_word(self.rng), self.rng.choice(w.CLASSES)))}"
+        rng, roll = self.rng, self.rng.random()
+        if self.split.endswith("nouns"):
+            one = rng.choice(w.HELD_OUT[self.language])
+        elif self.split == "train" and roll < 0.45:
+            one = pseudo_word(rng, self.language)
         else:
-            one = self.rng.choice(w.CLASSES if self.chance(0.5) else w.NOUNS)
+            one = rng.choice(w.CLASSES[self.language] if self.chance(0.45) else w.NOUNS[self.language])
+        if self.language == "zh":
+            return one, one
+        if self.split == "train" and roll < 0.06:
+            one = f"{pseudo_word(rng, 'en')}_{one}"
         if self.chance(0.04):
-            one = f"{self.rng.choice(w.ADJECTIVES)}_{one}"
+            one = f"{rng.choice(w.ADJECTIVES)}_{one}"
         one = one.replace("_", " ")
         return one, plural(one)
 
+    def colour(self) -> tuple[str, str]:
+        """A colour as it is said, and its name."""
+        return self.rng.choice(tuple(w.COLOURS[self.language].items()))
 
-def pseudo_word(rng: random.Random) -> str:
-    """A pronounceable word that is none, e.g. "blorket"."""
+
+def pseudo_word(rng: random.Random, language: str) -> str:
+    """A word that is none: pronounceable ("blorket"), or two or three characters of nouns."""
+    if language == "zh":
+        return "".join(rng.choice(w.CHARACTERS) for _ in range(rng.choice((1, 2, 2, 2, 3, 3))))
     word = ""
     for _ in range(rng.choice((1, 1, 2, 2, 2, 3))):
         word += rng.choice(w.ONSETS) + rng.choice("aeiou") + (rng.choice(w.CODAS) if rng.random() < 0.6 else "")
@@ -87,55 +97,73 @@ def article(noun: str) -> str:
     return f"an {noun}" if noun.startswith(tuple("aeiou")) else f"a {noun}"
 
 
-def phrase(s: Source, *, may_select: bool = True, single: bool | None = None) -> Noun:
-    """A fresh noun phrase."""
+def phrase(s: Source, slot: str, *, select: bool = True, single: bool | None = None) -> Noun:
+    """A fresh noun phrase for a slot.
+
+    Args:
+        s: the choices.
+        slot: "np" (definite, one or several), "pl" (plural), "n" or "a" (singular).
+        select: whether one of several may be picked out ("the largest star").
+        single: force one or several, for the slot "np".
+    """
     one, many = s.noun()
-    colour = s.rng.choice(w.COLOURS) if s.chance(0.22) else None
-    tint = f"{colour} " if colour else ""
-    if may_select and single is not False and s.chance(0.33):
-        by = s.rng.choice(tuple(w.SELECT) if s.chance(0.5) else ("largest", "smallest", "leftmost", "rightmost"))
-        if by in w.SELECT_AFTER and s.chance(0.22):
-            text = f"the {tint}{one} {s.rng.choice(w.SELECT_AFTER[by])}"
-        elif s.chance(0.08):
-            return Noun(
-                [many], f"the {s.form(w.SELECT[by])} of the {tint}{many}", tint + many, True, colour, by, bare=one
-            )
-        else:
-            text = f"the {s.form(w.SELECT[by])} {tint}{one}"
-        return Noun([one], text, tint + one, True, colour, by, bare=one)
-    if single or (single is None and s.chance(0.4)):
-        return Noun([one], f"the {tint}{one}", tint + one, True, colour, bare=one)
-    if s.chance(0.13):
-        one2, many2 = s.noun()
-        if many2 != many:
-            both = s.rng.choice((" and ", " and ", " or ", ", ")) if s.chance(0.5) else " and "
-            if colour is None:
-                article = s.rng.choice(("the ", "the ", "all ", "all the "))
-                again = "the " if article.endswith("the ") and s.chance(0.5) else ""
-                return Noun([many, many2], f"{article}{many}{both}{again}{many2}", f"{many}{both}{many2}", bare=one)
-    if s.chance(0.08):
-        return Noun([one], f"every {tint}{one}", tint + many, False, colour, bare=one)
-    article = s.rng.choice(("the ", "the ", "the ", "all the ", "all ", "all of the ", "the ", "any "))
-    return Noun([many], f"{article}{tint}{many}", tint + many, False, colour, bare=one)
+    said, colour = s.colour() if s.chance(0.2) else ("", None)
+    tinted = [_tinted(s, said, each) for each in (one, many)]
+    if slot in ("n", "a"):
+        return Noun([one], tinted[0], tinted[1], tinted[0], True, colour)
+    if slot == "np" and select and single is not False and s.chance(0.36):
+        by = s.rng.choice(BY) if s.chance(0.95) else "surest"
+        text = s.rng.choice(w.SUREST[s.language]) if by == "surest" else s.said(f"np_{by}", "the largest {n}")
+        label = many if "{pl}" in text else one
+        text = text.replace("{n}", tinted[0]).replace("{pl}", tinted[1])
+        return Noun([label], text, tinted[1], tinted[0], True, colour, by)
+    if slot == "np" and (single or (single is None and s.chance(0.45))):
+        return Noun([one], tinted[0] if s.language == "zh" else f"the {tinted[0]}", tinted[1], tinted[0], True, colour)
+    if colour is None and s.chance(0.12):
+        return _two(s, one, many)
+    if slot == "np" and s.chance(0.4):
+        text = s.said("np_all", "all the {pl}")
+        label = many if "{pl}" in text else one
+        return Noun([label], text.replace("{n}", tinted[0]).replace("{pl}", tinted[1]), tinted[1], tinted[0],
+                    False, colour)  # fmt: skip
+    text = tinted[1] if s.language == "zh" else s.rng.choice(("the ", "the ", "the ", "all ", "")) + tinted[1]
+    return Noun([many], text, tinted[1], tinted[0], False, colour)
 
 
-def anaphor(s: Source, last: Noun, boxes: str) -> Noun:
-    """A phrase that speaks of what the intent before found."""
-    if last.single:
-        text = s.rng.choice(("it", "it", "it", "that one", f"that {last.bare}", f"the {last.bare}"))
-        return Noun([], text, "", True, again=boxes, bare=last.bare)
+def _tinted(s: Source, colour: str, noun: str) -> str:
+    if not colour:
+        return noun
+    if s.language == "en":
+        return f"{colour} {noun}"
+    short = colour.removesuffix("色") if len(colour) == 2 else colour
+    return s.rng.choice((f"{colour}的{noun}", f"{colour}{noun}", f"{short}{noun}"))
+
+
+def _two(s: Source, one: str, many: str) -> Noun:
+    """Two kinds of thing in one phrase."""
+    other, others = s.noun()
+    if other == one:
+        return Noun([many], many if s.language == "zh" else f"the {many}", many, one)
+    if s.language == "zh":
+        text = one + s.rng.choice(("和", "和", "与", "、")) + other
+        return Noun([one, other], text, text, one)
+    joiner = s.rng.choice((" and ", " and ", " and ", " or ", " & "))
+    again = "the " if joiner == " and " and s.chance(0.4) else ""
+    head = "the " if again else s.rng.choice(("the ", "all ", "all the "))
+    return Noun([many, others], f"{head}{many}{joiner}{again}{others}", f"{many}{joiner}{others}", one)
+
+
+def reference(s: Source, last: Noun, boxes: str, *, single: bool = False) -> Noun:
+    """A phrase that speaks of what the wish before found; with `single` it means all of that as one ("it")."""
+    if last.single or single:
+        text = s.said("ref_one", "it")
+        return Noun([], text, "", last.bare, True, again=boxes)
     roll = s.rng.random()
-    if roll < 0.55:
-        by = s.rng.choice(tuple(w.SELECT) if s.chance(0.4) else ("largest", "smallest", "leftmost", "rightmost"))
-        word = s.form(w.SELECT[by])
-        one = f"the {word} one"
-        others = (f"the {word} of them", f"the {word}", f"the {word} {last.bare}", f"the {word} of those")
-        text = s.rng.choice((one, one, one, *others))
-        return Noun([], text, "", True, None, by, start=boxes, bare=last.bare)
-    if roll < 0.68 and last.colour is None:
-        colour = s.rng.choice(w.COLOURS)
-        return Noun(
-            [], f"the {colour} {s.rng.choice(('ones', 'ones', 'one'))}", "", False, colour, start=boxes, bare=last.bare
-        )
-    return Noun([], s.rng.choice(("them", "them", "them", "all of them", "those", "these", "them all")), "", False,
-                again=boxes, bare=last.bare)  # fmt: skip
+    if roll < 0.5:
+        by = s.rng.choice(BY)
+        return Noun([], s.said(f"ref_{by}", "the largest one"), "", last.bare, True, None, by, start=boxes)
+    if roll < 0.62 and last.colour is None:
+        said, colour = s.colour()
+        text = f"{said}的" if s.language == "zh" else f"the {said} {s.rng.choice(('ones', 'ones', 'one'))}"
+        return Noun([], text, "", last.bare, False, colour, start=boxes)
+    return Noun([], s.said("ref_all", "them"), "", last.bare, False, again=boxes)

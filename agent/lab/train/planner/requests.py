@@ -1,13 +1,16 @@
-"""Requests with gold plans, composed from small grammars: what the planner LM of `mini` is trained and tested on.
+"""Requests with gold plans: what the planner LM of `mini` is trained and tested on.
 
-A request is one to three intents about one picture, a numbered picture, every picture, or the thread's picture; later
-intents may speak of what an earlier one found ("the largest one", "them", "it"), and then share its steps. Close to
-half of the nouns are pseudo-words, so that the model learns to copy spans instead of learning nouns.
+A request is one to three wishes about one picture, a numbered picture, every picture, or the thread's picture. Its
+words come from the phrasings written by many hands (phrasings/), its tools from the catalogue, its nouns from words.py;
+close to half of the nouns are pseudo-words, so that the model learns to copy spans instead of learning nouns. Later
+wishes may speak of what an earlier one found ("the largest one", "them", "it"), and then share its steps.
 
-    sample(random.Random(0), split="train") -> Example(text, attachments, thread, plan, kind)
+    generator = Generator(Catalog.of(default_registry()))
+    generator.sample(random.Random(0), split="train") -> Example(text, attachments, thread, plan, kind, language)
 
-Splits: `train`; `seen` (trained forms, trained nouns); `forms` (held-out forms only); `nouns` (trained forms, held-out
-nouns); `joined` (trained forms, at least two intents). Stdlib only.
+Splits: `train`; `seen` (trained phrasings and nouns); of phrasings that are never trained on `forms` (one wish, trained
+nouns), `nouns` (one wish, held-out nouns) and `joined` (several wishes, or every one of several pictures); `b_forms`,
+`b_nouns` and `b_joined` the same with the phrasings of authors apart, who have seen no training data. Stdlib only.
 """
 
 from __future__ import annotations
@@ -17,283 +20,331 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import wording as w
-from .build import MAX_STEPS, Build
-from .chinese import chinese
-from .nouns import Forms, Noun, Source, anaphor, article, phrase
+from . import words as w
+from .build import MAX_STEPS, Build, Wish
+from .catalog import Argument, Catalog
+from .nouns import Noun, Source, article, phrase, pseudo_word, reference
+from .phrasings import SLOT, THINGS, Phrasing, Phrasings, agreed, split_intent
 
-SPLITS = ("train", "seen", "forms", "nouns", "joined")
+SPLITS = ("train", "seen", "forms", "nouns", "joined", "b_forms", "b_nouns", "b_joined")
+CHINESE = 0.35  # share of requests in Chinese
 
-# How often each intent is drawn; "whole" edits the whole picture.
-INTENTS = {"count": 18, "colour": 10, "locate": 8, "find": 6, "annotate": 6, "outline": 3, "segment": 5, "cut": 14,
-           "crop": 7, "blur": 9, "grey": 7, "recolour": 7, "whole": 8, "describe": 9}  # fmt: skip
+_END = re.compile(r"[\s.?!。？！…，,]+$")
 
 
 @dataclass(frozen=True)
 class Example:
-    """A request and the plan that it asks for."""
+    """A request and the plan that it asks for; `kind` is single, joined, each, nth or thread."""
 
     text: str
     attachments: tuple[str, ...]
     thread: tuple[str, ...]
     plan: dict[str, Any]
-    kind: str  # "single", "joined", "each", "nth", "thread", "chinese"
-
-
-def _boxes(b: Build, np: Noun) -> str:
-    b.spoken = np.again or b.boxes(np.labels, np.colour, np.select, np.start)
-    return b.spoken
+    kind: str
+    language: str
 
 
 @dataclass(frozen=True)
 class _Setting:
-    """How the picture is spoken of."""
+    """The medium that a request is about: its kind, how it is spoken of, and whether that must be said."""
 
-    inside: str
-    picture: str
-
-
-def _fill(s: Source, form: str, setting: _Setting, np: Noun | None, **more: str) -> str:
-    spelling = {"colour": "colour", "grey": "grey"} if s.british else {"colour": "color", "grey": "gray"}
-    values = {"in": setting.inside, "pic": setting.picture, "p": s.picture, **spelling, **more}
-    if np is not None:
-        values |= {"np": np.text, "pl": np.plural, "n": np.bare, "a": article(np.plural or np.bare),
-                   "the_pl": np.text}  # fmt: skip
-    text = form.format(**values)
-    if np is not None and not np.single:  # "what colour is the circles" is heard, but seldom
-        text = re.sub(rf"\b(is|does) (?={re.escape(np.text)})", lambda m: {"is": "are ", "does": "do "}[m[1]], text)
-    return re.sub(r" +", " ", text).strip()
+    medium: str
+    said: str
+    must: bool
 
 
-def _ask(s: Source, b: Build, setting: _Setting, np: Noun, boxes_kind: str) -> tuple[str, bool]:
-    """Questions about found things: count, is there, colour, place. Gives the text and whether it is a question."""
-    question = s.chance(0.6)
-    if boxes_kind == "count" and not np.again and not np.start and s.chance(0.07):
-        other = phrase(s, may_select=False, single=False)
-        text = _fill(s, s.form(w.COUNT_TWO), setting, np, pl2=other.plural)
-        b.results.append(b.step("count", boxes=_boxes(b, np)))
-        b.results.append(b.step("count", boxes=_boxes(b, other)))
-        question = text.startswith("how")
-    elif boxes_kind == "count":
-        forms: Forms = w.COUNT_Q if question else w.COUNT_I
-        if np.again or np.start:
-            text = s.form(w.COUNT_AGAIN if np.again else w.COUNT_OF).format(np=np.text)
-            question = text.startswith("how")
-        elif s.chance(0.22):
-            form = s.form(w.EXIST_Q)
-            if "{a}" in form or "{n}" in form:  # the singular is what the request says, so it is the label
-                tint = f"{np.colour} " if np.colour else ""
-                np = replace(np, labels=[np.bare], plural=tint + np.bare, bare=tint + np.bare)
-            forms, question = ((form,), (form,)), True
-        text = text if np.again or np.start else _fill(s, s.form(forms), setting, np)
-        b.results.append(b.step("count", boxes=_boxes(b, np)))
-    elif boxes_kind == "colour":
-        text = _fill(s, s.form(w.COLOUR_Q if question else w.COLOUR_I), setting, np)
-        b.results.append(b.step("colour", image=b.base, masks=b.masks(_boxes(b, np))))
-    else:
-        text = _fill(s, s.form(w.LOCATE_Q if question else w.LOCATE_I), setting, np)
-        b.results.append(b.step("locate", boxes=_boxes(b, np)))
-    return text, question
+@dataclass(frozen=True)
+class _Left:
+    """What a wish leaves for the next one: the things spoken of, and the medium that it made apart ("it")."""
+
+    noun: Noun | None
+    boxes: str
+    made: str | None
 
 
-def _show(s: Source, b: Build, setting: _Setting, np: Noun, kind: str) -> str:
-    """Finding, marking, cutting: new things made from a noun phrase."""
-    table = {"find": w.FIND_I, "annotate": w.ANNOTATE_I, "outline": w.OUTLINE_I, "segment": w.SEGMENT_I,
-             "cut": w.CUT_I, "crop": w.CROP_I}[kind]  # fmt: skip
-    form = s.form(table)
-    while "{pl}" in form and (np.again or np.start or np.single):
-        form = s.form(table)
-    text = _fill(s, form, setting, np)
-    boxes = _boxes(b, np)
-    if kind == "find":
-        b.results.append(boxes)
-    elif kind == "annotate":
-        b.picture = b.step("annotate", image=b.picture, boxes=boxes)
-        b.results.append(b.picture)
-    elif kind == "outline":
-        masks = b.masks(boxes)
-        b.picture = b.step("annotate", image=b.picture, masks=masks)
-        b.results.append(b.picture)
-    elif kind == "segment":
-        b.results.append(b.masks(boxes))
-    elif kind == "cut":
-        b.results.append(b.step("cut_out", image=b.base, masks=b.masks(boxes)))
-    else:
-        b.results.append(b.step("crop", image=b.base, boxes=boxes))
-    return text
+class _Unfit(Exception):
+    """The drawn pieces do not make a request; another is drawn."""
 
 
-def _edit(s: Source, b: Build, setting: _Setting, np: Noun | None, kind: str, target: str | None = None) -> str:
-    """Blur, grey, recolour: of a noun phrase, of the whole picture (`np` None), or of a result (`target`)."""
-    table = {"blur": w.BLUR_I, "grey": w.GREY_I, "recolour": w.RECOLOUR_I}[kind]
-    spoken = np or Noun([], setting.picture if target is None else "it", "", True)
-    if np is None:
-        setting = replace(setting, inside="")
-    colour = s.rng.choice(w.COLOURS)
-    text = _fill(s, s.form(table), setting, spoken, c=colour)
-    image = target or b.picture
-    args: dict[str, Any] = {"image": image}
-    if np is not None:
-        args["masks"] = b.masks(_boxes(b, np))
-    if kind == "recolour":
-        args["colour"] = colour
-    done = b.step({"blur": "blur", "grey": "greyscale", "recolour": "recolour"}[kind], **args)
-    if target is None:
-        b.picture = done
-    b.results.append(done)
-    return text
+class Generator:
+    """Draws examples over the tools of a catalogue; the same generator state gives the same example."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog, self.phrasings = catalog, Phrasings(catalog)
+
+    def sample(self, rng: random.Random, split: str = "train") -> Example:
+        """One example of a split. Raises ValueError for an unknown split."""
+        if split not in SPLITS:
+            raise ValueError(f"no split {split!r}: one of {', '.join(SPLITS)}")
+        while True:
+            try:
+                return _Draft(self, rng, split).example()
+            except _Unfit:
+                continue
 
 
-def _intent(
-    s: Source, b: Build, setting: _Setting, last: tuple[Noun, str] | None
-) -> tuple[str, bool, tuple[Noun, str] | None]:
-    """One intent: (text, is it a question, what it spoke of)."""
-    kind = s.rng.choices(tuple(INTENTS), tuple(INTENTS.values()))[0]
-    if kind == "describe":
-        return *_describe(s, b, setting), last
-    if kind == "whole":
-        return _edit(s, b, setting, None, s.rng.choice(("blur", "grey"))), False, None
-    if last is not None and s.chance(0.7):
-        np = anaphor(s, *last)
-    elif kind == "count":
-        np = phrase(s, may_select=False, single=False)
-    elif kind in ("colour", "locate"):
-        np = phrase(s, single=True if s.chance(0.7) else None)
-    else:
-        np = phrase(s)
-    if kind in ("count", "colour", "locate"):
-        if kind == "count" and np.single and np.again:
-            kind = "locate"
-        text, question = _ask(s, b, setting, np, kind)
-    elif kind in ("blur", "grey", "recolour"):
-        text, question = _edit(s, b, setting, np, kind), False
-    else:
-        text, question = _show(s, b, setting, np, kind), False
-    return text, question, (np, b.spoken)
+class _Draft:
+    """One request while it is drawn."""
 
+    def __init__(self, generator: Generator, rng: random.Random, split: str) -> None:
+        language = "zh" if rng.random() < CHINESE else "en"
+        self.phrasings, self.catalog = generator.phrasings, generator.catalog
+        self.s = Source(rng, self.phrasings, split, language)
+        self.rng, self.split, self.language = rng, split, language
+        self.several = split.endswith("joined") or (split in ("train", "seen") and self.s.chance(0.5))
 
-def _sentences(s: Source, parts: list[tuple[str, bool]]) -> str:
-    """Join intents into one request, with politeness, question marks and capitals at random."""
-    text = ""
-    for index, (body, question) in enumerate(parts):
-        if question:
-            piece = body + s.rng.choice(("?", "?", "?", ""))
-        else:
-            piece = s.form(w.POLITE).format(i=body) if s.chance(0.45 if index == 0 else 0.12) else body
-        if index:
-            if parts[index - 1][1] and s.chance(0.75):
-                joiner = s.rng.choice(w.JOIN_QUESTIONS)
-                if joiner[0] in ",;":
-                    text = text.rstrip("?")
-                elif not text.endswith("?"):
-                    text += s.rng.choice(("?", "", "."))
-            elif question and s.chance(0.6):
-                joiner = s.rng.choice((". ", ". ", " and ", ". and ", ", ", ". also, "))
+    def example(self) -> Example:
+        """The whole request; raises _Unfit."""
+        lines = self._lines()
+        medium = self._medium(lines)
+        where = self.rng.choices(("one", "nth", "each", "thread"), (70, 8, 11, 11))[0]
+        if self.split.endswith(("forms", "nouns")):
+            where = "one"
+        count = 1 if where == "one" else self.rng.randint(2, 4)
+        index = self.rng.randrange(count)
+        nth = f"$in.{medium}[{index}]" if index else f"$in.{medium}"
+        base = {"one": f"$in.{medium}", "nth": nth, "each": f"$in.{medium}[*]", "thread": f"$thread.{medium}"}[where]
+        thread = self._thread(medium, where)
+        known = "$thread.boxes" if where == "thread" and "boxes" in thread else None
+        build = Build(self.catalog, base, known)
+        must = where == "nth" or (where == "each" and self.s.chance(0.75))
+        setting = _Setting(medium, self._said(medium, where, index, count), must)
+        text = self._text(lines, build, setting)
+        if not 1 <= len(build.steps) <= MAX_STEPS:
+            raise _Unfit
+        text = _atlantic(text) if self.language == "en" and self.s.chance(0.4) else text
+        plan = _verbatim(build.plan(), text)
+        kind = where if where != "one" else "joined" if len(build.results) > 1 else "single"
+        attached = () if where == "thread" else (medium,) * count
+        return Example(text, attached, thread, plan, kind, self.language)
+
+    def _lines(self) -> list[Phrasing]:
+        """One line of several wishes, or lines of one wish each that a frame will join."""
+        if self.several and self.s.chance(0.5):
+            return [self._draw("several")]
+        number = self.rng.choices((2, 3), (80, 20))[0] if self.several else 1
+        weights = self.phrasings.intents(self.language)
+        return [self._draw(intent) for intent in self.rng.choices(tuple(weights), tuple(weights.values()), k=number)]
+
+    def _draw(self, intent: str) -> Phrasing:
+        line = self.s.line(intent)
+        if line is None:
+            raise _Unfit
+        return line
+
+    def _medium(self, lines: list[Phrasing]) -> str:
+        kinds = {self.phrasings.medium(intent) for line in lines for intent in line.intents}
+        if len(kinds) > 1:
+            raise _Unfit
+        return kinds.pop()
+
+    def _thread(self, medium: str, where: str) -> tuple[str, ...]:
+        kinds: tuple[str, ...] = self.rng.choice(
+            ((medium,), (medium,), (medium, "boxes"), ("boxes", medium, "masks"), (medium, "text"))
+        )
+        return kinds if where == "thread" or self.s.chance(0.12) else ()
+
+    def _said(self, medium: str, where: str, index: int, count: int) -> str:
+        """How the medium is spoken of."""
+        language = self.language
+        last = where == "nth" and index == count - 1 and self.s.chance(0.3)
+        form = self.rng.choice([f for f in w.SAID[language][where] if not last or "{k}" in f])
+        ordinal = w.LAST[language] if last else w.ORDINAL[language][index]
+        text = form.format(p=self.rng.choice(w.MEDIUM[language][medium]), k=ordinal, d=index + 1)
+        return text.replace("第最后", "最后")
+
+    def _text(self, lines: list[Phrasing], build: Build, setting: _Setting) -> str:
+        """Fill and join the lines, adding their steps to the plan."""
+        left: _Left | None = None
+        if build.known_boxes is not None and self.s.chance(0.7):
+            one, many = self.s.noun()
+            left = _Left(Noun([], "", many, one), build.known_boxes, None)
+        parts: list[str] = []
+        for number, line in enumerate(lines):
+            if number or (left is not None and self.s.chance(0.6)):
+                line = self._pointing(line, left)
+            text, left = self._filled(line, build, setting, left, first=number == 0)
+            parts.append(text)
+        text = parts[0]
+        for part in parts[1:]:
+            frame = self.s.said("join", "{A}. {B}")
+            text = frame.replace("{A}", clause(text)).replace("{B}", clause(part))
+        if len(parts) == 1 and lines[0].text[0].isalpha() and self._command(lines[0]) and self.s.chance(0.2):
+            text = self.s.said("polite", "please {A}").replace("{A}", clause(text))
+        return _END.sub("", text) if self.s.chance(0.15) else text
+
+    def _command(self, line: Phrasing) -> bool:
+        """Whether a line begins with a verb that a polite frame can take."""
+        if self.language == "zh":
+            return len(line.intents) == 1 and not re.search(r"[吗呢几？?]|什么|哪|我", line.text)
+        return len(line.intents) == 1 and line.text.split()[0].lower() in w.VERBS
+
+    def _pointing(self, line: Phrasing, left: _Left | None) -> Phrasing:
+        """Half of the later lines speak of what came before: their {np} becomes a {ref}."""
+        if left is None or len(line.intents) > 1 or line.own(0).count("np") != 1 or self.s.chance(0.5):
+            return line
+        _, about = split_intent(line.intents[0], self.catalog)
+        return replace(line, text=line.text.replace("{np}", "{ref}")) if about is not None else line
+
+    def _filled(
+        self, line: Phrasing, build: Build, setting: _Setting, left: _Left | None, *, first: bool
+    ) -> tuple[str, _Left | None]:
+        """One line with its slots filled, its steps added to the plan; and what it leaves to the next."""
+        values: dict[str, str] = {"pic": setting.said if first else self._again(setting, left)}
+        nouns: dict[str, Noun] = {}
+        for index, intent in enumerate(line.intents):
+            left = self._wish(line, index, intent, build, left, values, nouns)
+        template = line.text
+        if self.split == "train" and self.s.chance(0.1):
+            template = self._noisy(template)
+        text = agreed(template, {name: noun.single for name, noun in nouns.items()})
+        text = SLOT.sub(lambda m: values.get(m[1], m[0]), text)
+        if "{" in text:
+            raise _Unfit
+        text = self._placed(text, line, setting, first=first)
+        asked = re.search(r"\[(.*?)\]", text)
+        if asked:
+            question = _END.sub("", asked[1])
+            for step in build.steps:
+                step["args"] = {k: question if v == _ASKED else v for k, v in step["args"].items()}
+            text = text.replace("[", "").replace("]", "")
+        return text, left
+
+    def _again(self, setting: _Setting, left: _Left | None) -> str:
+        """The medium spoken of once more, in a later wish; "it" only where nothing else can be meant."""
+        free = self.language == "en" and not setting.must and left is None
+        return self.rng.choice(("it", setting.said)) if free else setting.said
+
+    def _placed(self, text: str, line: Phrasing, setting: _Setting, *, first: bool) -> str:
+        """The text, which names the medium where that must be said."""
+        if not (first and setting.must) or "{pic}" in line.text:
+            return text
+        if "[" in text:
+            raise _Unfit  # the question would have to name it
+        inside = self.rng.choice(w.INSIDE[self.language]).format(pic=setting.said)
+        if self.language == "zh":
+            return inside + text
+        if self.s.chance(0.4):
+            return f"{inside[0].upper()}{inside[1:]}, {text[0].lower()}{text[1:]}"
+        ending = _END.search(text)
+        return f"{text[: ending.start()] if ending else text} {inside}{ending[0] if ending else ''}"
+
+    def _wish(
+        self, line: Phrasing, index: int, intent: str, build: Build, left: _Left | None,
+        values: dict[str, str], nouns: dict[str, Noun],
+    ) -> _Left | None:  # fmt: skip
+        """Add one wish's steps, and say how its slots are filled."""
+        facts, about = split_intent(intent, self.catalog)
+        number = str(index + 1) if index else ""
+        given: dict[str, Any] = {}
+        for slot in line.own(index):
+            if slot in THINGS:
+                noun = self._noun(slot, intent, outside=about is not None)
+                nouns[slot + number] = noun
+                values[slot + number] = {"np": noun.text, "pl": noun.plural, "n": noun.bare}.get(
+                    slot, noun.bare if self.language == "zh" else article(noun.bare)
+                )
             else:
-                joiner = s.form(w.JOIN)
-                text = text.rstrip("?.")
-            text += joiner
-        text += piece
-    if s.chance(0.4) and text[-1].isalnum():
-        text += "."
+                values[slot + number], given[slot] = self._value(next(a for a in facts.args if a.name == slot))
+        if "[" in line.text and (string := _string(facts.args)):
+            given[string] = _ASKED
+            self._fill(line, values, nouns)
+        noun = next((nouns[slot + number] for slot in line.own(index) if slot in THINGS), None)
+        if about is None:
+            build.wish(Wish(facts.name, None), None, given)
+            return left
+        medium = None
+        if noun is None:
+            noun, medium = self._pointed(left, facts.name, facts.edits)
+            values["ref"], nouns["ref"] = noun.text, noun
+        if medium is not None:
+            result = build.wish(Wish(facts.name, None), None, given, medium)
+            return _Left(noun, "", result)
+        result = build.wish(Wish(facts.name, about), noun, given)
+        apart = result if facts.gives in ("image",) and not facts.edits else None
+        return _Left(noun, build.spoken, apart)
+
+    def _fill(self, line: Phrasing, values: dict[str, str], nouns: dict[str, Noun]) -> None:
+        """Fill the slots of a question that belong to no wish: a second thing, a colour, a place."""
+        values["tint"], values["place"] = self.s.colour()[0], self.rng.choice(w.PLACES)
+        for slot in line.slots:
+            kind, number = slot.rstrip("0123456789"), slot.lstrip("npla")
+            if kind in THINGS and int(number or 1) > len(line.intents):
+                nouns[slot] = noun = phrase(self.s, kind, select=False)
+                values[slot] = {"np": noun.text, "pl": noun.plural, "n": noun.bare}.get(kind, article(noun.bare))
+
+    def _pointed(self, left: _Left | None, tool: str, edits: bool) -> tuple[Noun, str | None]:
+        """What {ref} says, and the medium that it means where that is a cut-out rather than things in the picture."""
+        if left is None or left.noun is None:
+            raise _Unfit
+        if left.made is None:
+            return reference(self.s, left.noun, left.boxes), None
+        if not edits or self.s.line(f"{tool}:") is None:
+            raise _Unfit  # "cut out the star and paint it red": which of the two is meant?
+        return reference(self.s, left.noun, "", single=True), left.made
+
+    def _noun(self, slot: str, intent: str, *, outside: bool) -> Noun:
+        counted = intent == "count"
+        single = False if counted else True if intent in ("colour", "locate") and self.s.chance(0.7) else None
+        return phrase(self.s, slot, select=not counted and outside, single=single)
+
+    def _value(self, arg: Argument) -> tuple[str, Any]:
+        """A plain argument's value: as it is said, and as the plan has it."""
+        if arg.name == "colour":
+            return self.s.colour()
+        if arg.options:
+            value = self.rng.choice(arg.options)
+            return value, value
+        if arg.type in ("integer", "number"):
+            number = self.rng.randint(1, 90)
+            return str(number), number if arg.type == "integer" else float(number)
+        if arg.type == "string":
+            text = phrase(self.s, "np").text
+            return text, text
+        raise _Unfit
+
+    def _noisy(self, template: str) -> str:
+        """A long line with one of its plain words replaced by a pseudo-word: what is unknown must not be fatal."""
+        words = template.split(" ")
+        plain = [i for i, word in enumerate(words) if word.isalpha()]
+        if len(plain) < 6:
+            return template
+        words[self.rng.choice(plain)] = pseudo_word(self.rng, self.language)
+        return " ".join(words)
+
+
+_ASKED = "\0asked"  # stands for the bracket until it is filled
+
+
+def _string(args: tuple[Argument, ...]) -> str | None:
+    """The argument that takes a text, if there is one."""
+    return next((a.name for a in args if a.type == "string" and not a.options and a.kind is None), None)
+
+
+def clause(text: str) -> str:
+    """A sentence as a part of another: no full stop at its end, no capital at its head."""
+    text = _END.sub("", text)
+    return text if text.startswith(("I ", "I'")) else text[:1].lower() + text[1:]
+
+
+def _atlantic(text: str) -> str:
+    for british, american in w.AMERICAN.items():
+        text = re.sub(rf"\b{british}", american, text)
+        text = re.sub(rf"\b{british.capitalize()}", american.capitalize(), text)
     return text
 
 
-def _capitals(s: Source, text: str) -> str:
-    if s.chance(0.7):
-        text = re.sub(r"(^|[.?!]\s+)([a-z])", lambda m: m[1] + m[2].upper(), text)
-    return text
-
-
-def _setting(s: Source, where: str, index: int, n: int) -> _Setting:
-    tables = {"one": (w.IN_ONE, w.PIC_ONE), "thread": (w.IN_THREAD, w.PIC_THREAD), "nth": (w.IN_NTH, w.PIC_NTH)}
-    inside, picture = tables.get(where, (w.IN_EACH, w.PIC_EACH))
-    words = {"p": s.picture, "k": w.ORDINAL[index] if index < n - 1 or s.chance(0.6) else "last", "d": str(index + 1)}
-    return _Setting(s.form(inside).format(**words), s.form(picture).format(**words))
-
-
-def _describe(s: Source, b: Build, setting: _Setting) -> tuple[str, bool]:
-    """A question about the picture as a whole: one perceive step with the clause as its question."""
-    first, second = s.noun()[0], s.noun()[0]
-    np = Noun([first], f"the {first}", first, True, bare=first)
-    setting = replace(setting, inside=setting.inside or f"in the {s.picture}")
-    question = _fill(s, s.form(w.DESCRIBE, always=True), setting, np, n2=second)
-    b.results.append(b.step("perceive", image=b.base, question=question))
-    return question, question.startswith(("what", "is", "which", "who", "how"))
-
-
-def sample(rng: random.Random, split: str = "train") -> Example:
-    """One example of a split; the same generator state gives the same example."""
-    while True:
-        example = _try(rng, split)
-        if example is not None:
-            return example
-
-
-def _try(rng: random.Random, split: str) -> Example | None:
-    s = Source(rng, split)
-    if split in ("train", "seen") and s.chance(0.05):
-        said, asked = chinese(s)
-        fits = len(asked.steps) <= MAX_STEPS
-        return Example(said, ("image",), (), asked.plan(), "chinese") if fits else None
-    where = "one" if split == "joined" else rng.choices(("one", "nth", "each", "thread"), (68, 9, 11, 12))[0]
-    n = 1 if where == "one" else rng.randint(2, 4)
-    index = rng.randrange(n)
-    base = {"one": "$in.image", "nth": f"$in.image[{index}]" if index else "$in.image", "each": "$in.image[*]",
-            "thread": "$thread.image"}[where]  # fmt: skip
-    attachments = () if where == "thread" else ("image",) * n
-    kinds: tuple[str, ...] = rng.choice(
-        (("image",), ("image",), ("image", "boxes"), ("boxes", "image", "masks"), ("image", "text"))
-    )
-    thread = kinds if where == "thread" or s.chance(0.12) else ()
-    setting = _setting(s, where, index, n)
-    b = Build(base, "$thread.boxes" if where == "thread" and "boxes" in thread else None)
-    last: tuple[Noun, str] | None = None
-    if b.known_boxes and s.chance(0.7):
-        last = (Noun([], "", "", False, bare=s.noun()[0]), b.known_boxes)
-    number = rng.choices((1, 2, 3), (50, 40, 10))[0] if split != "joined" else rng.choices((2, 3), (80, 20))[0]
-    parts: list[tuple[str, bool]] = []
-    for i in range(number):
-        if i and s.chance(0.5):
-            setting = replace(setting, inside="")
-        text, question, spoken = _intent(s, b, setting, last)
-        last = spoken or last
-        made = b.steps[-1]["tool"] if b.steps else ""
-        named = (setting.inside and setting.inside in text) or setting.picture in text
-        # Several pictures and none named: each of them is meant, so a quarter of those requests stay that way.
-        if i == 0 and not named and (where == "nth" or where == "each" and s.chance(0.75)):
-            if not setting.inside or made == "perceive":
-                return None
-            text = f"{text} {setting.inside}"
-        parts.append((text, question))
-        if made in ("cut_out", "crop") and i + 1 < number and s.chance(0.45):
-            kind = s.rng.choice(("blur", "grey", "grey"))
-            parts.append((_edit(s, b, setting, None, kind, target=f"$s{len(b.steps)}"), False))
-            break
-    if not 1 <= len(b.steps) <= MAX_STEPS:
-        return None
-    text = _sentences(s, parts)
-    if s.chance(0.12):
-        text = _fill(s, s.form(w.FRAMES), setting, None) + " " + text
-    text = re.sub(r" +([?.,])", r"\1", re.sub(r" +", " ", text)).strip()
-    text = _capitals(s, text if s.chance(0.93) else text.upper() if s.chance(0.1) else text.rstrip("?."))
-    plan = _verbatim(b.plan(), text)
-    if plan is None or not plan["answer"]:
-        return None
-    kind = where if where != "one" else "joined" if len(parts) > 1 else "single"
-    return Example(text, attachments, thread, plan, kind)
-
-
-def _verbatim(plan: dict[str, Any], text: str) -> dict[str, Any] | None:
-    """Labels in the request's own capitals; None where one is no span of the request."""
+def _verbatim(plan: dict[str, Any], text: str) -> dict[str, Any]:
+    """The plan with its spans in the request's own capitals; raises _Unfit where one is no span of the request."""
     low = text.lower()
     for step in plan["steps"]:
-        for name in {"labels", "question"} & step["args"].keys():
-            spans = step["args"][name]
-            found = [re.search(rf"(?<!\w){re.escape(span.lower())}(?!\w)", low)
-                     for span in (spans if name == "labels" else [spans])]  # fmt: skip
+        for name, value in step["args"].items():
+            listed = value if isinstance(value, list) else [value] if name == "question" else []
+            found = [re.search(rf"(?<![^\W\u4e00-\u9fff]){re.escape(span.lower())}(?![^\W\u4e00-\u9fff])", low)
+                     for span in listed]  # fmt: skip
             if None in found:
-                return None
+                raise _Unfit
             said = [text[f.start() : f.end()] for f in found if f]
-            step["args"][name] = said if name == "labels" else said[0]
+            if said:
+                step["args"][name] = said if isinstance(value, list) else said[0]
     return plan

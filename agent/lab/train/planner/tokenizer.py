@@ -15,27 +15,35 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from transformers import PreTrainedTokenizerFast
 
 from .....planners.backends.prompt_format import END, PAD, SPECIALS, normal, prompt
-from .build import MAX_STEPS, TOOLS
-from .requests import Example, sample
-from .wording import SELECT
+from .build import MAX_STEPS
+from .catalog import Catalog
+from .requests import Example, Generator
 
 MAX_PICTURES = 4
 
 
-def skeleton() -> list[str]:
+def skeleton(catalog: Catalog) -> list[str]:
     """The pieces of plan JSON that are one token each."""
     pieces = ['{"version":1,"steps":[']
     pieces += [f'{{"id":"s{i}","tool":"' for i in range(1, MAX_STEPS + 1)]
-    pieces += [f'{tool}","args":{{"{names[0]}":"' for tool, names in TOOLS.items()]
-    pieces += [f'","by":" {by}' for by in SELECT if by != "largest"]
-    pieces += ['","colour":"', '","boxes":"', '","masks":"', '","question":"', '","labels":["', '","',
-               '","each":"', '","each":["']  # fmt: skip
+    pieces += [f'{tool.name}","args":{{"{tool.args[0].name}":"' for tool in catalog.tools if tool.args]
+    for tool in catalog.tools:
+        choice = tool.narrows
+        if choice is not None and choice.optional:  # its default is not written
+            pieces += [f'","{choice.name}":" {option}' for option in choice.options if option != choice.default]
+        for arg in tool.args[1:]:
+            opened = "[" if arg.type == "array" else ""
+            pieces.append(f'","{arg.name}":{opened}"' if arg.kind or arg.type in ("string", "array") else
+                          f'","{arg.name}":')  # fmt: skip
+    pieces += ['","', '","each":"', '","each":["']
     pieces += ['"]', '"}', '"]}', '"},', '}],"answer":["', '"}],"answer":["', '"]}],"answer":["', '"]},', '},',
                '"]},"each":"', '"},"each":"', '"},"each":["', '"]},"each":["', '"}},', '"]}},', '"}}],"answer":["',
                '"]}}],"answer":["']  # fmt: skip
-    pieces += ["$in.image", *(f"$in.image[{i}]" for i in range(1, MAX_PICTURES)), "$in.image[*]", "$item", "$item[0]",
-               "$item[1]", "$thread.image", "$thread.boxes", "$thread.masks"]  # fmt: skip
-    return pieces + [f"$s{i}" for i in range(1, MAX_STEPS + 1)]
+    for kind in dict.fromkeys(tool.medium.kind for tool in catalog.tools if tool.medium):
+        pieces += [f"$in.{kind}", *(f"$in.{kind}[{i}]" for i in range(1, MAX_PICTURES)), f"$in.{kind}[*]"]
+        pieces.append(f"$thread.{kind}")
+    pieces += ["$item", "$item[0]", "$item[1]", "$thread.boxes", "$thread.masks"]
+    return list(dict.fromkeys(pieces + [f"$s{i}" for i in range(1, MAX_STEPS + 1)]))
 
 
 def plan_text(plan: dict[str, Any]) -> str:
@@ -45,13 +53,15 @@ def plan_text(plan: dict[str, Any]) -> str:
     """
     steps = []
     for step in plan["steps"]:
-        args = dict(step["args"])
-        if "labels" in args:
-            args["labels"] = [normal(label) for label in args["labels"]]
-        for name in {"question", "colour", "by"} & args.keys():
-            args[name] = normal(args[name])
+        args = {name: _told(value) for name, value in step["args"].items()}
         steps.append({**step, "args": args})
     return json.dumps({**plan, "steps": steps}, separators=(",", ":"), ensure_ascii=False)
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_told(one) for one in value]
+    return normal(value) if isinstance(value, str) and not value.startswith("$") else value
 
 
 def prompt_of(example: Example) -> str:
@@ -59,10 +69,13 @@ def prompt_of(example: Example) -> str:
     return prompt(example.text, example.attachments, example.thread)
 
 
-def build_tokenizer(seed: int = 0, examples: int = 20_000, size: int = 1_991) -> PreTrainedTokenizerFast:
+def build_tokenizer(
+    generator: Generator, seed: int = 0, examples: int = 20_000, size: int = 3_500
+) -> PreTrainedTokenizerFast:
     """Train the tokenizer on generated requests.
 
     Args:
+        generator: makes the requests.
         seed: of the requests.
         examples: how many requests to read.
         size: tokens in all, bytes and skeleton counted in.
@@ -75,14 +88,14 @@ def build_tokenizer(seed: int = 0, examples: int = 20_000, size: int = 1_991) ->
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    pieces = skeleton()
+    pieces = skeleton(generator.catalog)
     trainer = trainers.BpeTrainer(vocab_size=size - len(pieces), special_tokens=list(SPECIALS), show_progress=False,
                                   initial_alphabet=pre_tokenizers.ByteLevel.alphabet())  # fmt: skip
 
     def texts() -> Iterator[str]:
         rng = random.Random(seed)
         for _ in range(examples):
-            yield normal(sample(rng).text) + " image boxes masks text audio video"
+            yield normal(generator.sample(rng).text) + " image boxes masks text audio video"
 
     tokenizer.train_from_iterator(texts(), trainer)
     tokenizer.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in pieces])

@@ -1,4 +1,8 @@
-"""Training of the planner LM of `mini`: LlamaForCausalLM, loss on the plan only, cosine by the clock, resumable."""
+"""Training of the planner LM of `mini`: LlamaForCausalLM, loss on the plan only, cosine by the clock, resumable.
+
+It starts from nothing, or from an earlier model: its word embeddings are taken over token by token, and layers beyond
+those of the earlier model begin as the identity (their last projections are zero), so that nothing learnt is lost.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,8 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from .....planners.backends.prompt_format import END
-from .build import TOOLS
-from .requests import sample
+from .catalog import Catalog
+from .requests import Generator
 from .tokenizer import build_tokenizer, plan_text, prompt_of
 
 FORMAT = "panmodal.json"
@@ -27,21 +31,21 @@ FORMAT = "panmodal.json"
 class Recipe:
     """What the run is: sizes of the model and of the steps."""
 
-    minutes: float = 32.0  # of process CPU time: on a busy machine the schedule does not shrink
-    wall: float = 60.0  # minutes after which the schedule ends whatever the CPU time
+    minutes: float = 90.0  # of process CPU time: on a busy machine the schedule does not shrink
+    wall: float = 180.0  # minutes after which the schedule ends whatever the CPU time
     seed: int = 0
     batch: int = 16
     rate: float = 2e-3
     warmup: int = 200
     hidden: int = 192
-    layers: int = 4
+    layers: int = 6
     heads: int = 4
     mlp: int = 512
-    vocabulary: int = 1_991
+    vocabulary: int = 3_500
 
 
 def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    """An untrained planner LM (about 2 M parameters at the default sizes)."""
+    """An untrained planner LM (about 3 M parameters at the default sizes)."""
     torch.manual_seed(recipe.seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=recipe.hidden, intermediate_size=recipe.mlp,
@@ -51,7 +55,30 @@ def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCau
     return LlamaForCausalLM(config)
 
 
-def batches(tokenizer: PreTrainedTokenizerFast, recipe: Recipe, rng: random.Random) -> Iterator[tuple[Tensor, Tensor]]:
+def take_over(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, earlier: Path) -> None:
+    """Start `model` from the checkpoint in the folder `earlier`, which may have fewer layers and other tokens.
+
+    Raises ValueError where the two differ in width.
+    """
+    source = LlamaForCausalLM.from_pretrained(earlier, dtype=torch.float32, local_files_only=True)
+    if source.config.hidden_size != model.config.hidden_size:
+        raise ValueError(f"{earlier} is {source.config.hidden_size} wide, the new model {model.config.hidden_size}")
+    kept = {name: value for name, value in source.state_dict().items() if "embed_tokens" not in name}
+    kept.pop("lm_head.weight", None)
+    model.load_state_dict(kept, strict=False)
+    old, new = PreTrainedTokenizerFast.from_pretrained(earlier).get_vocab(), tokenizer.get_vocab()
+    shared = [(new[token], old[token]) for token in new.keys() & old.keys()]
+    with torch.no_grad():
+        rows, from_rows = (torch.tensor(side) for side in zip(*shared, strict=True))
+        model.model.embed_tokens.weight[rows] = source.model.embed_tokens.weight[from_rows]
+        for layer in model.model.layers[source.config.num_hidden_layers :]:
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
+
+
+def batches(
+    generator: Generator, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, rng: random.Random
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless (ids, labels), both int64 B x T, right-padded; labels are -100 on prompt and padding.
 
     Examples of similar length share a batch, so that little of it is padding.
@@ -59,7 +86,7 @@ def batches(tokenizer: PreTrainedTokenizerFast, recipe: Recipe, rng: random.Rand
     end = tokenizer.convert_tokens_to_ids(END)
     while True:
         pool = []
-        examples = [sample(rng) for _ in range(recipe.batch * 32)]
+        examples = [generator.sample(rng) for _ in range(recipe.batch * 32)]
         prompts = tokenizer([prompt_of(e) for e in examples])["input_ids"]
         plans = tokenizer([plan_text(e.plan) for e in examples])["input_ids"]
         for asked, plan in zip(prompts, plans, strict=True):
@@ -85,33 +112,45 @@ def plan_loss(model: LlamaForCausalLM, ids: Tensor, labels: Tensor) -> Tensor:
     return torch.nn.functional.cross_entropy(model.lm_head(hidden[keep]), wanted[keep])
 
 
-def export(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path, facts: dict[str, Any]) -> None:
+def export(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, catalog: Catalog, out: Path, facts: dict[str, Any]
+) -> None:
     """Write the checkpoint (save_pretrained layout, fp16) and `panmodal.json`: prompt form, trained tools, facts."""
     out.mkdir(parents=True, exist_ok=True)
     half = LlamaForCausalLM(model.config).to(torch.float16)
     half.load_state_dict(model.state_dict())
     half.save_pretrained(out)
     tokenizer.save_pretrained(out)
-    form = {"prompt": "mini-plan-1", "trained_tools": list(TOOLS), **facts}
+    form = {"prompt": "mini-plan-1", "trained_tools": [tool.name for tool in catalog.tools], **facts}
     (out / FORMAT).write_text(json.dumps(form, indent=1) + "\n", encoding="utf-8")
 
 
-def train(recipe: Recipe, out: Path, *, resume: bool = False, log: Callable[[str], None] = print) -> Path:
-    """Train for `recipe.minutes` of CPU time and export to `out/model`.
+def train(
+    recipe: Recipe,
+    catalog: Catalog,
+    out: Path,
+    *,
+    resume: bool = False,
+    earlier: Path | None = None,
+    log: Callable[[str], None] = print,
+) -> Path:
+    """Train for `recipe.minutes` of CPU time on requests over the catalogue's tools, and export to `out/model`.
 
     The state (`out/state.pt`) and an export are written every three minutes; `resume` goes on from there with the
-    clock, the optimiser and the data stream where they stood.
+    clock, the optimiser and the data stream where they stood. `earlier` is a model to start from.
     """
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
     state_file, model_folder = out / "state.pt", out / "model"
-    rng = random.Random(recipe.seed)
+    rng, generator = random.Random(recipe.seed), Generator(catalog)
     step, spent, gone, seen = 0, 0.0, 0.0, 0  # spent: CPU seconds, gone: wall seconds
     if resume and state_file.exists():
         tokenizer = PreTrainedTokenizerFast.from_pretrained(model_folder)
     else:
-        tokenizer = build_tokenizer(recipe.seed, size=recipe.vocabulary)
+        tokenizer = build_tokenizer(generator, recipe.seed, size=recipe.vocabulary)
     model = new_model(recipe, tokenizer)
+    if earlier is not None:
+        take_over(model, tokenizer, earlier)
     decay = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
@@ -123,7 +162,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, log: Callable[[str
         step, spent, gone, seen = state["step"], state["spent"], state["gone"], state["seen"]
         rng = random.Random(recipe.seed + step)
     log(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer)} tokens")
-    stream = batches(tokenizer, recipe, rng)
+    stream = batches(generator, tokenizer, recipe, rng)
     cpu_start, wall_start = time.process_time() - spent, time.monotonic() - gone
     saved, running, done = gone, 0.0, 0.0
     while done < 1:
@@ -148,5 +187,5 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, log: Callable[[str
             torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), **counts}, state_file)
             facts = {"requests_seen": seen, "cpu_minutes": round(spent / 60, 1), "seed": recipe.seed,
                      "loss": round(running, 4)}  # fmt: skip
-            export(model, tokenizer, model_folder, facts)
+            export(model, tokenizer, catalog, model_folder, facts)
     return model_folder

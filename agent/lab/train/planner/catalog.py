@@ -1,0 +1,131 @@
+"""What the request generator knows of the tools: the registry as plain data.
+
+`Catalog.of(registry)` reads it off a registry; `to_json` and `from_json` carry it to machines that have no registry, so
+that generating requests and training need nothing but the standard library and torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+MEDIA = ("image", "audio", "video", "point_cloud", "text")
+"""Kinds that a request brings along; every other kind is made by some tool."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a tool: an artifact of a `kind`, or a plain value of a JSON `type` (one of `options`, if any)."""
+
+    name: str
+    kind: str | None
+    many: bool
+    optional: bool
+    default: Any
+    type: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A tool: its arguments in order, the kind that it gives (None: a plain value), and its card's words."""
+
+    name: str
+    args: tuple[Argument, ...]
+    gives: str | None
+    keeps: str
+    examples: tuple[str, ...]
+
+    @property
+    def medium(self) -> Argument | None:
+        """The argument that takes the medium which the request is about."""
+        return next((arg for arg in self.args if arg.kind in MEDIA and not arg.many), None)
+
+    @property
+    def edits(self) -> bool:
+        """Whether it gives its own medium back, changed: then a later edit takes up the result."""
+        return self.medium is not None and self.gives == self.medium.kind and self.keeps == "form"
+
+    @property
+    def narrows(self) -> Argument | None:
+        """The argument by which it keeps some of the boxes it is given, if that is what it does."""
+        if self.gives not in (arg.kind for arg in self.args) or self.gives in MEDIA:
+            return None
+        return next((arg for arg in self.args if arg.options), None)
+
+    @property
+    def finds(self) -> bool:
+        """Whether it makes boxes of what is named."""
+        named = any(arg.type == "array" for arg in self.args)
+        return self.gives == "boxes" and named and all(arg.kind != "boxes" for arg in self.args)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All tools that plans may call, in the registry's order."""
+
+    tools: tuple[Facts, ...]
+
+    @staticmethod
+    def of(registry: Any) -> Catalog:
+        """The catalogue of a `tools.registry.Registry`."""
+        return Catalog(tuple(_facts(tool) for tool in registry.tools()))
+
+    @staticmethod
+    def from_json(text: str) -> Catalog:
+        """The catalogue that `to_json` wrote."""
+        return Catalog(tuple(_read(tool) for tool in json.loads(text)))
+
+    def to_json(self) -> str:
+        """Everything as JSON."""
+        return json.dumps([asdict(tool) for tool in self.tools], ensure_ascii=False, indent=1)
+
+    def __getitem__(self, name: str) -> Facts:
+        return self._by_name[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    @cached_property
+    def _by_name(self) -> dict[str, Facts]:
+        return {tool.name: tool for tool in self.tools}
+
+    @cached_property
+    def finder(self) -> Facts | None:
+        """The tool that finds what a noun names."""
+        return next((tool for tool in self.tools if tool.finds), None)
+
+    @cached_property
+    def narrowers(self) -> dict[str, Facts]:
+        """Name of a narrowing argument (`by`, `colour`) to the tool that narrows so."""
+        return {tool.narrows.name: tool for tool in self.tools if tool.narrows is not None}
+
+    def maker(self, kind: str) -> Facts | None:
+        """The first tool that makes a value of a kind out of other kinds."""
+        made = (tool for tool in self.tools if tool.gives == kind)
+        return next((tool for tool in made if all(arg.kind != kind for arg in tool.args)), None)
+
+
+def _facts(tool: Any) -> Facts:
+    args = tuple(
+        Argument(param.name, param.kind, param.many, param.optional, _plain(param.default),
+                 str(param.schema.get("type", "")), tuple(map(str, param.schema.get("enum", ()))))
+        for param in tool.params
+    )  # fmt: skip
+    gives = None if tool.returns.many else tool.returns.kind
+    return Facts(tool.name, args, gives, tool.card.keeps, tuple(tool.card.examples))
+
+
+def _plain(value: Any) -> Any:
+    """A default as JSON has it."""
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return list(value)
+    return value if isinstance(value, str | int | float | bool) else None
+
+
+def _read(data: dict[str, Any]) -> Facts:
+    args = tuple(Argument(**{**arg, "options": tuple(arg["options"])}) for arg in data["args"])
+    return Facts(data["name"], args, data["gives"], data["keeps"], tuple(data["examples"]))
