@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from .scenes import Scene, SceneObject
 
@@ -42,6 +43,23 @@ def place_of(thing: SceneObject, side: int) -> str:
     return PLACES[3 * row + column]
 
 
+def listed(phrases: Sequence[str]) -> str:
+    """One, two and three."""
+    return phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} and {phrases[-1]}"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital letter and a full stop."""
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def at_place(place: str) -> str:
+    """at the top left, in the centre, on the right."""
+    if place == "centre":
+        return "in the centre"
+    return f"on the {place}" if place in ("left", "right") else f"at the {place}"
+
+
 def caption(scene: Scene) -> str:
     """One sentence that names every thing by colour and class, equal ones counted together."""
     counted = Counter((thing.colour, thing.label) for thing in scene.objects)
@@ -52,5 +70,18 @@ def caption(scene: Scene) -> str:
     ground = _BACKGROUND_PHRASES[scene.background]
     if not phrases:
         return f"Nothing but {ground}."
-    listed = phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} and {phrases[-1]}"
-    return f"{listed[0].upper()}{listed[1:]} on {ground}."
+    return sentence(f"{listed(phrases)} on {ground}")
+
+
+def long_caption(scene: Scene) -> str:
+    """One sentence that names every thing by size, colour, class and place, row by row as one reads."""
+    side = scene.image.shape[0]
+    placed = sorted((PLACES.index(place_of(thing, side)), i) for i, thing in enumerate(scene.objects))
+    phrases = []
+    for place, i in placed:
+        thing = scene.objects[i]
+        said = f" that says {thing.word}" if thing.word else ""
+        named = with_article(f"{thing.size_word} {thing.colour} {thing.label}")
+        phrases.append(f"{named}{said} {at_place(PLACES[place])}")
+    ground = _BACKGROUND_PHRASES[scene.background]
+    return sentence(f"on {ground}: {listed(phrases)}") if phrases else f"Nothing but {ground}."

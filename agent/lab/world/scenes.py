@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -75,6 +76,14 @@ class SceneObject:
         return "small" if self.size < 0.14 else "large" if self.size > 0.26 else "medium"
 
 
+class Silhouette(NamedTuple):
+    """All pixels of a thing, those too that others hide: ``solid`` (h, w), its upper left corner at (x, y) pixels."""
+
+    x: int
+    y: int
+    solid: NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class Scene:
     """A picture and everything that is true of it."""
@@ -88,10 +97,19 @@ class Scene:
     background: str
     seed: int
     split: str
+    silhouettes: tuple[Silhouette, ...]
+    """One for each object, in the same order."""
 
     def mask(self, i: int) -> NDArray[np.bool_]:
         """The visible pixels of object ``i``, (side, side)."""
         mask: NDArray[np.bool_] = self.instances == i
+        return mask
+
+    def whole_mask(self, i: int) -> NDArray[np.bool_]:
+        """All pixels of object ``i``, the hidden ones too, (side, side)."""
+        x, y, solid = self.silhouettes[i]
+        mask = np.zeros(self.instances.shape, np.bool_)
+        mask[y : y + solid.shape[0], x : x + solid.shape[1]] = solid
         return mask
 
     def labelled(self, label: str) -> list[int]:
@@ -114,6 +132,7 @@ class _Placed:
     angle: float
     texture: str
     word: str | None
+    silhouette: Silhouette
     total: int
     visible: int
 
@@ -151,7 +170,8 @@ class _Painter:
                 if spot is not None:
                     self._composite(sprite, solid, spot)
                     total = int(solid.sum())
-                    self.placed.append(_Placed(label, colour, size, angle, texture, word, total, total))
+                    silhouette = Silhouette(*spot, solid)
+                    self.placed.append(_Placed(label, colour, size, angle, texture, word, silhouette, total, total))
                     return True
         return False
 
@@ -202,6 +222,16 @@ class _Painter:
         window[:] = (window * (1 - np.float32(0.35) * soft)).astype(np.uint8)
 
 
+def stream(split: str, seed: int, medium: str = "") -> np.random.Generator:
+    """The random numbers of one sample: the same on every machine, shared by no two splits and no two media.
+
+    Raises ValueError for a split that is not of :data:`SPLITS`.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"no split named {split!r}; the splits are {', '.join(SPLITS)}")
+    return np.random.default_rng([zlib.crc32(f"{split}{medium}".encode()), seed])
+
+
 def _labels(rng: np.random.Generator, config: SceneConfig) -> list[str]:
     """Which classes a scene holds, in painting order."""
     count = int(rng.integers(config.count[0], config.count[1] + 1))
@@ -233,12 +263,11 @@ def render_scene(seed: int, config: SceneConfig | None = None, *, split: str = "
 
     ``split`` is one of :data:`SPLITS`; raises ValueError for another name.
     """
-    if split not in SPLITS:
-        raise ValueError(f"no split named {split!r}; the splits are {', '.join(SPLITS)}")
     config = config or SceneConfig()
-    rng = np.random.default_rng([zlib.crc32(split.encode()), seed])
+    rng = stream(split, seed)
     painter = _Painter(rng, config)
     for label in _labels(rng, config):
         painter.add(label)
     objects = tuple(_truth(thing, painter.instances == i) for i, thing in enumerate(painter.placed))
-    return Scene(painter.image, objects, painter.instances, painter.background, seed, split)
+    silhouettes = tuple(thing.silhouette for thing in painter.placed)
+    return Scene(painter.image, objects, painter.instances, painter.background, seed, split, silhouettes)
