@@ -138,8 +138,8 @@ def direct_plan(request: Request) -> Plan:
 
 
 def question_type(text: str) -> str | None:
-    """The type of a question (colour, what, count, count_all, yes_no, where, caption), or None for another
-    wish.
+    """The type of a question (colour, what, count, yes_no, where, caption, background, …: those of
+    prompts/questions.yaml), or None for another wish.
     """
     return next((kind for kind in table("questions")["types"] if _found(kind, text)), None)
 

@@ -81,6 +81,13 @@ def test_the_user_decides_where_the_user_says_so() -> None:
         ("are there any boats", "yes_no"),
         ("what shape is it", "what"),
         ("图里有没有车？", "yes_no"),
+        ("What is the backdrop like?", "background"),
+        ("is the star striped or dotted?", "pattern"),
+        ("how big is the car", "size"),
+        ("Which is bigger, the star or the car?", "bigger"),
+        ("What does the sign say?", "sign"),
+        ("Is the star to the left of the car?", "left_of"),
+        ("Is the star above the car?", "above"),
         ("cut it out", None),
     ],
 )
