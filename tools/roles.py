@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .media.boxes import Boxes
     from .media.image import Image
     from .media.masks import Masks
+    from .media.points import Points
 
 
 class StopFlag(Protocol):
@@ -69,10 +70,14 @@ class Detector(Protocol):
 
 
 class Segmenter(Protocol):
-    """Cuts the thing in a box out of its background."""
+    """Cuts the thing in a box, or under points, out of its background."""
 
     def segment(self, images: Sequence["Image"], boxes: "Sequence[Boxes]") -> "list[Masks]":
         """One ``Masks`` per image: one full-resolution mask per box, in the order of the boxes."""
+        ...
+
+    def segment_points(self, images: Sequence["Image"], points: "Sequence[Sequence[Points]]") -> "list[Masks]":
+        """One ``Masks`` per image: one full-resolution mask per ``Points``, each of which means one thing."""
         ...
 
 

@@ -1,20 +1,22 @@
 """Small models of segment-anything's classes: how one is built, and how one is asked.
 
 The public checkpoints come in three sizes, the smallest with 94 M parameters. The same classes (Kirillov et al. 2023,
-"Segment Anything") with a hundredth of that make a usable segmenter if it is asked in two ways that fit its size:
+"Segment Anything") with a hundredth of that make a usable segmenter if it is asked in ways that fit its size:
 
 - every box is shown *enlarged*: the model sees a square window around the box, so that a thing fills the view
   whatever its size in the picture;
-- the box is given twice, as SAM's prompt points and as a coarse mask (+4 inside, -4 outside), because a model this
-  small does not learn the way from corner embeddings to places.
+- a point says nothing of the thing's size, so windows of several sizes are shown around it; the mask of the highest
+  estimated IoU (the paper's way of ranking an ambiguous prompt's masks) gives a box, which is then asked as a box;
+- every prompt is given twice, as SAM's prompt tokens and as a coarse mask (a box +4 inside and -4 outside, a point a
+  Gaussian of height 4), because a model this small does not learn the way from point embeddings to places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -41,7 +43,11 @@ SAM_MINI_DIMS: dict[str, int | list[int]] = {
 ZOOM = 1.4
 """Side of the window that the model sees over the longer side of the box."""
 
+POINT_WINDOWS = (0.2, 0.4, 0.8)
+"""Sides of the windows around a point, as shares of the picture's longer side."""
+
 PROMPT_LOGIT = 4.0
+_POINT_SPREAD = 0.06  # standard deviation of a point's Gaussian, as a share of the view's side
 
 
 def _whole(dims: Mapping[str, int | list[int]], name: str) -> int:
@@ -101,6 +107,39 @@ def box_prompt_logits(boxes_xyxy: Tensor, size: int) -> Tensor:
     return ((inside.float() * 2 - 1) * PROMPT_LOGIT)[:, None]
 
 
+def point_prompt_logits(points_xy: Tensor, size: int) -> Tensor:
+    """Points (N x 2, as shares of the model's view, 0-1) as coarse masks N x 1 x size x size of 0 to +4 logits.
+
+    Unlike outside a box, nothing is known away from a point: the logit there is 0, not -4.
+    """
+    centres = (torch.arange(size, device=points_xy.device) + 0.5) / size
+    across, down = (((centres - points_xy[:, k, None]) / _POINT_SPREAD) ** 2 for k in range(2))
+    return PROMPT_LOGIT * torch.exp(-(down[:, :, None] + across[:, None, :]) / 2)[:, None]
+
+
+class Prompts(NamedTuple):
+    """What the decoder reads of N prompts: ``sparse`` N x 2 x C tokens, ``dense`` N x C x g x g."""
+
+    sparse: Tensor
+    dense: Tensor
+
+
+def box_prompts(sam: Sam, boxes_xyxy: Tensor) -> Prompts:
+    """Boxes N x 4, as shares (0-1) of the view, given as their two corners and as coarse masks."""
+    encoder = sam.prompt_encoder
+    coarse = box_prompt_logits(boxes_xyxy, encoder.mask_input_size[0])
+    return Prompts(*encoder(points=None, boxes=boxes_xyxy * encoder.input_image_size[0], masks=coarse))
+
+
+def point_prompts(sam: Sam, points_xy: Tensor) -> Prompts:
+    """Points N x 2 on N things, as shares (0-1) of the view; SAM pads each with an empty second token."""
+    encoder = sam.prompt_encoder
+    coarse = point_prompt_logits(points_xy, encoder.mask_input_size[0])
+    places = points_xy[:, None] * encoder.input_image_size[0]
+    on_thing = torch.ones(places.shape[:2], device=places.device)
+    return Prompts(*encoder(points=(places, on_thing), boxes=None, masks=coarse))
+
+
 def encode(sam: Sam, views: Tensor) -> Tensor:
     """Embeddings N x C x g x g of views N x side x side x 3 uint8 RGB."""
     pixels = views.permute(0, 3, 1, 2).to(sam.pixel_mean.dtype)
@@ -108,27 +147,24 @@ def encode(sam: Sam, views: Tensor) -> Tensor:
     return embeddings
 
 
-def decode(sam: Sam, embeddings: Tensor, boxes_xyxy: Tensor) -> tuple[Tensor, Tensor]:
-    """One mask for each pair of a view's embedding (N x C x g x g) and a box in that view (N x 4, shares 0-1).
+def decode(sam: Sam, embeddings: Tensor, prompts: Prompts) -> tuple[Tensor, Tensor]:
+    """One mask for each pair of a view's embedding (N x C x g x g) and a prompt in that view.
 
     Returns mask logits N x 4g x 4g (g: tokens to the side) and the estimated IoU of each, N.
     """
-    view = sam.prompt_encoder.input_image_size[0]
-    coarse = box_prompt_logits(boxes_xyxy, sam.prompt_encoder.mask_input_size[0])
-    sparse, dense = sam.prompt_encoder(points=None, boxes=boxes_xyxy * view, masks=coarse)
     # The decoder takes one picture and many prompts. Its first act is to add the picture's embedding to the dense
     # prompt, so N pairs go through at once when the sum is handed in as the prompt of an empty picture.
     masks, quality = sam.mask_decoder.predict_masks(
         image_embeddings=torch.zeros_like(embeddings[:1]),
         image_pe=sam.prompt_encoder.get_dense_pe(),
-        sparse_prompt_embeddings=sparse,
-        dense_prompt_embeddings=dense + embeddings,
+        sparse_prompt_embeddings=prompts.sparse,
+        dense_prompt_embeddings=prompts.dense + embeddings,
     )
     return masks[:, 0], quality[:, 0]
 
 
 class Window:
-    """The square view of one box, in whole pixels: where it lies in the picture, and the ways there and back."""
+    """A square view of a box or around a point, in whole pixels: where it lies in the picture, and the ways back."""
 
     def __init__(self, box: NDArray[np.floating[Any]], zoom: float = ZOOM) -> None:
         """``box`` is x0, y0, x1, y1 in pixels of the picture; the window may reach over the picture's edges."""
@@ -138,6 +174,16 @@ class Window:
         corner = np.array([self.left, self.top] * 2)
         self.box = ((np.asarray(box) - corner) / self.side).astype(np.float32)
         """The box as shares of the window, 0-1."""
+
+    @classmethod
+    def around(cls, point: NDArray[np.floating[Any]], side: float) -> Window:
+        """The window of about ``side`` pixels whose middle is the point (x, y)."""
+        x, y = (float(v) for v in point)
+        return cls(np.array([x - side / 2, y - side / 2, x + side / 2, y + side / 2]), zoom=1.0)
+
+    def shares(self, points_xy: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """Points (..., 2) in pixels of the picture as shares of the window, 0-1 inside of it."""
+        return ((np.asarray(points_xy) - (self.left, self.top)) / self.side).astype(np.float32)
 
     def shifted(self, by: int) -> Window:
         """The same window in a picture that was padded by so many pixels on every side."""
@@ -169,6 +215,33 @@ class Window:
         return mask
 
 
+def _ask(
+    sam: Sam,
+    pixels: NDArray[np.uint8],
+    windows: Sequence[Window],
+    shares: NDArray[np.float32],
+    prompts: Callable[[Sam, Tensor], Prompts],
+    batch: int,
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Masks (N, H, W) and estimated IoUs (N,) of N prompts, one a window, ``batch`` of them at a time.
+
+    ``shares`` are the prompts' coordinates in their windows (N x 2 or N x 4, 0-1), ``prompts`` how they are given.
+    """
+    height, width = pixels.shape[:2]
+    side = sam.image_encoder.img_size
+    masks = np.zeros((len(windows), height, width), np.bool_)
+    quality = np.zeros(len(windows), np.float32)
+    for start in range(0, len(windows), batch):
+        some = windows[start : start + batch]
+        views = torch.from_numpy(np.stack([window.view(pixels, side) for window in some]))
+        given = prompts(sam, torch.from_numpy(shares[start : start + batch]).to(sam.device))
+        logits, scores = decode(sam, encode(sam, views.to(sam.device)), given)
+        for k, (window, logit) in enumerate(zip(some, logits.float().cpu().numpy(), strict=True)):
+            masks[start + k] = window.paste(logit, height, width)
+        quality[start : start + len(some)] = scores.float().clamp(0, 1).cpu().numpy()
+    return masks, quality
+
+
 @torch.inference_mode()
 def segment_boxes(
     sam: Sam,
@@ -182,17 +255,68 @@ def segment_boxes(
 
     Every box is shown to the model enlarged (``zoom`` as the model was trained), ``batch`` of them at a time.
     """
-    height, width = pixels.shape[:2]
-    side = sam.image_encoder.img_size
     windows = [Window(box, zoom) for box in boxes_xyxy]
-    masks = np.zeros((len(windows), height, width), np.bool_)
-    quality = np.zeros(len(windows), np.float32)
-    for start in range(0, len(windows), batch):
-        some = windows[start : start + batch]
-        views = torch.from_numpy(np.stack([window.view(pixels, side) for window in some]))
-        boxes = torch.from_numpy(np.stack([window.box for window in some])).to(sam.device)
-        logits, scores = decode(sam, encode(sam, views.to(sam.device)), boxes)
-        for k, (window, logit) in enumerate(zip(some, logits.float().cpu().numpy(), strict=True)):
-            masks[start + k] = window.paste(logit, height, width)
-        quality[start : start + len(some)] = scores.float().clamp(0, 1).cpu().numpy()
-    return masks, quality
+    shares = np.array([window.box for window in windows], np.float32).reshape(-1, 4)
+    return _ask(sam, pixels, windows, shares, box_prompts, batch)
+
+
+class Marks(NamedTuple):
+    """Points that mean one thing: ``xy`` P x 2 pixels of the picture; ``on`` P, True on the thing and False off it."""
+
+    xy: NDArray[np.float32]
+    on: NDArray[np.bool_]
+
+
+@torch.inference_mode()
+def segment_points(
+    sam: Sam,
+    pixels: NDArray[np.uint8],
+    things: Sequence[Marks],
+    *,
+    zoom: float = ZOOM,
+    sides: Sequence[float] = POINT_WINDOWS,
+    batch: int = 8,
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Masks (N, H, W) and estimated IoUs (N,) of N marked things in a picture (H, W, 3) uint8 RGB.
+
+    Each point on a thing is shown in windows of ``sides`` times the picture's longer side. The mask that agrees with
+    most of the thing's marks is taken, of equal ones that of the highest estimated IoU, and its box is asked as a box.
+    Raises ValueError for a thing without a point on it.
+    """
+    height, width = pixels.shape[:2]
+    boxes = np.zeros((len(things), 4), np.float32)
+    for k, marks in enumerate(things):
+        points = marks.xy[marks.on]
+        if not len(points):
+            raise ValueError("a thing is meant by at least one point on it")
+        pairs = [(point, Window.around(point, side * max(height, width))) for point in points for side in sides]
+        windows = [window for _, window in pairs]
+        shares = np.stack([window.shares(point) for point, window in pairs])
+        masks, quality = _ask(sam, pixels, windows, shares, point_prompts, batch)
+        best = max(range(len(windows)), key=lambda i: (_agreement(masks[i], marks), quality[i]))
+        boxes[k] = _box_of(masks[best], windows[best])
+    return segment_boxes(sam, pixels, boxes, zoom=zoom, batch=batch)
+
+
+def _agreement(mask: NDArray[np.bool_], marks: Marks) -> int:
+    """How many marks lie on the side of the mask's edge that they are meant to lie on."""
+    height, width = mask.shape
+    columns = np.clip(marks.xy[:, 0].astype(int), 0, width - 1)
+    rows = np.clip(marks.xy[:, 1].astype(int), 0, height - 1)
+    return int((mask[rows, columns] == marks.on).sum())
+
+
+def _box_of(mask: NDArray[np.bool_], window: Window) -> NDArray[np.float32]:
+    """x0, y0, x1, y1 around a mask, right and bottom open; where nothing was marked, the window itself.
+
+    Parts under a tenth of the largest do not count: a speck far off would make the box that of nothing.
+    """
+    count, _, facts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    if count < 2:
+        corner = np.array([window.left, window.top], np.float32)
+        return np.concatenate([corner, corner + window.side])
+    areas = facts[1:, cv2.CC_STAT_AREA]  # part 0 is the background
+    counted = facts[1:][areas >= 0.1 * areas.max()]
+    corners = counted[:, [cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP]]
+    sides = counted[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
+    return np.concatenate([corners.min(axis=0), (corners + sides).max(axis=0)]).astype(np.float32)

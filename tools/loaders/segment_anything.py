@@ -2,7 +2,8 @@
 
 A published checkpoint is a ``.pth`` file (or its state dict as ``.safetensors``); ``options.model_type`` names its size
 (``vit_b``, ``vit_l``, ``vit_h``; read from the file's name where it says so). A folder with ``model.safetensors`` and
-``config.json`` (``dims``, see ``sam_builder``, and ``zoom``) is a small model, which is shown each box enlarged.
+``config.json`` (``dims``, see ``sam_builder``; ``zoom``; ``point_windows``, where it learned points) is a small model,
+which is shown each box enlarged and each point in windows of several sizes.
 """
 
 import re
@@ -17,7 +18,10 @@ _PUBLISHED = "https://dl.fbaipublicfiles.com/segment_anything"
 
 
 class SegmentAnythingLoader:
-    """Opens segmenters of segment-anything. Options: ``model_type``; ``dims`` and ``zoom`` for a size of your own."""
+    """Opens segmenters of segment-anything.
+
+    Options: ``model_type``; for a size of your own ``dims``, ``zoom`` and ``point_windows``.
+    """
 
     name = "segment-anything"
 
@@ -46,8 +50,15 @@ class SegmentAnythingLoader:
         weights = path / "model.safetensors" if path.is_dir() else path
         if not weights.is_file():
             raise broken(spec, f"{path} holds no model.safetensors")
-        zoom = stated.get("zoom")
-        return SegmentAnythingBackbone(spec, weights, digest, dims=dims, model_type=model_type, zoom=zoom)
+        return SegmentAnythingBackbone(
+            spec,
+            weights,
+            digest,
+            dims=dims,
+            model_type=model_type,
+            zoom=stated.get("zoom"),
+            point_windows=stated.get("point_windows", ()),
+        )
 
 
 def _model_type(spec: ModelSpec, path: Path) -> str:

@@ -9,12 +9,14 @@ import torch
 from numpy.typing import NDArray
 from segment_anything import SamPredictor, sam_model_registry
 
+from ..errors import ModelError, WrongArgument
 from ..media.boxes import Boxes
 from ..media.image import Image
 from ..media.masks import Masks
+from ..media.points import Points
 from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
-from .sam_builder import build_sam, segment_boxes
+from .sam_builder import Marks, build_sam, segment_boxes, segment_points
 from .torch_parts import computing, device_of, dtype_of, free, load_state, nbytes_of, put_state
 
 
@@ -30,15 +32,18 @@ class SegmentAnythingBackbone:
         dims: Mapping[str, Any] | None,
         model_type: str,
         zoom: float | None,
+        point_windows: Sequence[float] = (),
     ) -> None:
         """Build by ``dims`` or ``model_type`` and load ``weights``; raises ``CheckpointBroken`` if they differ.
 
-        With ``zoom`` the model is shown each box in a window that much larger, else the whole picture once.
+        With ``zoom`` the model is shown each box in a window that much larger, and each point in windows of
+        ``point_windows`` times the picture's longer side; else the whole picture once.
         """
         dtype_of(spec, "float32")
         self._device = device_of(spec)
         self._spec = spec
         self._zoom = zoom
+        self._sides = tuple(point_windows)
         try:
             sam = build_sam(dims) if dims else sam_model_registry[model_type](checkpoint=None)
         except (KeyError, TypeError, ValueError) as error:
@@ -51,11 +56,11 @@ class SegmentAnythingBackbone:
         self.libraries = versions("segment-anything", "torch")
         self.nbytes = nbytes_of(self._sam)
 
-    def adapter(self, role: str) -> "BoxSegmenter":
+    def adapter(self, role: str) -> "PromptSegmenter":
         """The segmenter."""
         if role != "segmenter":
             raise cannot_serve(self._spec, role, "the segmenter")
-        return BoxSegmenter(self._spec, self._sam, self._zoom)
+        return PromptSegmenter(self._spec, self._sam, self._zoom, self._sides)
 
     def close(self) -> None:
         """Drop the weights."""
@@ -63,41 +68,91 @@ class SegmentAnythingBackbone:
         free(self._device)
 
 
-class BoxSegmenter:
-    """One mask a box, the model's best, at the picture's full resolution."""
+_Found = tuple[NDArray[np.bool_], NDArray[np.float32]]  # masks N x H x W and estimated IoUs N
 
-    def __init__(self, spec: ModelSpec, sam: Any, zoom: float | None) -> None:
+
+class PromptSegmenter:
+    """One mask for each box or marked thing, the model's best, at the picture's full resolution."""
+
+    def __init__(self, spec: ModelSpec, sam: Any, zoom: float | None, sides: Sequence[float]) -> None:
         self._spec = spec
         self._sam = sam
         self._zoom = zoom
+        self._sides = sides
 
     def segment(self, images: Sequence[Image], boxes: Sequence[Boxes]) -> list[Masks]:
         """Masks of each picture's boxes, in their order, with their labels; scores are estimated IoUs (0-1)."""
         found: list[Masks] = []
         for image, asked in zip(images, boxes, strict=True):
-            bitmaps = np.zeros((0, image.height, image.width), np.bool_)
-            quality: NDArray[np.float32] = np.zeros(0, np.float32)
+            bitmaps, quality = _nothing(image)
             if len(asked):
                 with computing(self._spec):
-                    bitmaps, quality = self._masks_in(image.pixels, asked.xyxy)
+                    bitmaps, quality = self._in_boxes(image.pixels, asked.xyxy)
             found.append(Masks.of(bitmaps, image, asked.labels, quality))
         return found
 
-    def _masks_in(
-        self, pixels: NDArray[np.uint8], xyxy: NDArray[np.float32]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    def segment_points(self, images: Sequence[Image], points: Sequence[Sequence[Points]]) -> list[Masks]:
+        """Masks of each picture's marked things, one for each ``Points``, in their order; scores as for boxes.
+
+        Raises WrongArgument for ``Points`` of which none is positive, and ModelError for a small model that was
+        trained for boxes only.
+        """
+        if self._zoom is not None and not self._sides:
+            raise ModelError(
+                f"the {self._spec.role} {self._spec.checkpoint} knows boxes only: it states no point_windows",
+                hint="give boxes, or train one that knows points: panmodal train segmenter --out FOLDER",
+                role=self._spec.role,
+            )
+        found: list[Masks] = []
+        for image, asked in zip(images, points, strict=True):
+            bitmaps, quality = _nothing(image)
+            if len(asked):
+                things = [_marks(each) for each in asked]
+                with computing(self._spec):
+                    bitmaps, quality = self._at_points(image.pixels, things)
+            found.append(Masks.of(bitmaps, image, (), quality))
+        return found
+
+    def _in_boxes(self, pixels: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> _Found:
         if self._zoom is not None:
             return segment_boxes(self._sam, pixels, xyxy, zoom=self._zoom)
-        return self._whole(pixels, xyxy)
-
-    def _whole(
-        self, pixels: NDArray[np.uint8], xyxy: NDArray[np.float32]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        """The picture is embedded once, all of its boxes are prompts to that embedding."""
-        predictor = SamPredictor(self._sam)
-        predictor.set_image(pixels)
+        predictor = self._shown(pixels)
         prompts = predictor.transform.apply_boxes_torch(torch.from_numpy(xyxy.copy()), pixels.shape[:2])
         masks, quality, _ = predictor.predict_torch(
             point_coords=None, point_labels=None, boxes=prompts.to(predictor.device), multimask_output=False
         )
         return masks[:, 0].cpu().numpy(), quality[:, 0].float().clamp(0, 1).cpu().numpy()
+
+    def _at_points(self, pixels: NDArray[np.uint8], things: Sequence[Marks]) -> _Found:
+        if self._zoom is not None:
+            return segment_points(self._sam, pixels, things, zoom=self._zoom, sides=self._sides)
+        predictor = self._shown(pixels)
+        best: list[tuple[NDArray[np.bool_], float]] = []
+        for marks in things:
+            # One point may mean a thing or a part of it. SAM then offers several masks; more points need but one.
+            masks, quality, _ = predictor.predict(
+                marks.xy, marks.on.astype(np.int32), multimask_output=len(marks.on) == 1
+            )
+            first = int(np.argmax(quality))
+            best.append((masks[first], float(np.clip(quality[first], 0, 1))))
+        return np.stack([mask for mask, _ in best]), np.array([score for _, score in best], np.float32)
+
+    def _shown(self, pixels: NDArray[np.uint8]) -> Any:
+        """A predictor that embedded the picture once; all prompts are asked of that embedding."""
+        predictor = SamPredictor(self._sam)
+        predictor.set_image(pixels)
+        return predictor
+
+
+def _nothing(image: Image) -> _Found:
+    return np.zeros((0, image.height, image.width), np.bool_), np.zeros(0, np.float32)
+
+
+def _marks(points: Points) -> Marks:
+    if not any(points.positive):
+        raise WrongArgument(
+            "no point lies on the thing that is meant",
+            hint="mark at least one point of it as positive",
+            field="points",
+        )
+    return Marks(points.xy, np.array(points.positive, np.bool_))

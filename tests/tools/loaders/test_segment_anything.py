@@ -9,14 +9,23 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from segment_anything import SamPredictor
 
 from panmodal.agent.lab.world.scenes import SceneConfig, render_scene
-from panmodal.tools.errors import CheckpointBroken, CheckpointMissing, ModelError, ProfileError, UnknownRole
+from panmodal.tools.errors import (
+    CheckpointBroken,
+    CheckpointMissing,
+    ModelError,
+    ProfileError,
+    UnknownRole,
+    WrongArgument,
+)
 from panmodal.tools.loaders.base import ModelSpec
 from panmodal.tools.loaders.sam_builder import SAM_MINI_DIMS, build_sam
 from panmodal.tools.loaders.segment_anything import SegmentAnythingLoader
 from panmodal.tools.media.boxes import Boxes
 from panmodal.tools.media.image import Image
+from panmodal.tools.media.points import Points
 
 LOADER = SegmentAnythingLoader()
 TINY = SAM_MINI_DIMS | {"img_size": 64, "embed_dim": 32, "depth": 2, "prompt_dim": 32, "mlp_dim": 32, "multimask": 3}
@@ -36,7 +45,7 @@ def state() -> dict[str, torch.Tensor]:
 def folder(state: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("sam")
     save_file({name: value.half() for name, value in state.items()}, made / "model.safetensors")
-    (made / "config.json").write_text(json.dumps({"dims": TINY, "zoom": 1.4}))
+    (made / "config.json").write_text(json.dumps({"dims": TINY, "zoom": 1.4, "point_windows": [0.2, 0.8]}))
     return made
 
 
@@ -57,9 +66,24 @@ def check_masks(segmenter: Any, image: Image) -> None:
     assert np.array_equal(alone.bitmaps[0], masks.bitmaps[1])
 
 
+def check_points(segmenter: Any, image: Image) -> None:
+    one = Points.of([[12, 9]], [True], image)
+    several = Points.of([[50, 30], [55, 32], [2, 2]], [True, True, False], image)
+    masks, none = segmenter.segment_points([image, image], [[one, several], []])
+    assert masks.bitmaps.shape == (2, 40, 70)
+    assert masks.labels == ()
+    assert all(0 <= score <= 1 for score in masks.scores)
+    assert none.bitmaps.shape == (0, 40, 70)
+    (alone,) = segmenter.segment_points([image], [[several]])
+    assert np.mean(alone.bitmaps[0] != masks.bitmaps[1]) < 0.002
+    with pytest.raises(WrongArgument, match="no point lies on the thing"):
+        segmenter.segment_points([image], [[Points.of([[1, 1]], [False], image)]])
+
+
 def test_a_small_model_in_a_folder(folder: Path, image: Image) -> None:
     backbone = LOADER.load(spec(folder))
     check_masks(backbone.adapter("segmenter"), image)
+    check_points(backbone.adapter("segmenter"), image)
     assert abs(backbone.nbytes - LOADER.measure(spec(folder))) < 0.02 * backbone.nbytes
     with pytest.raises(UnknownRole, match="cannot be the detector"):
         backbone.adapter("detector")
@@ -77,6 +101,7 @@ def test_a_checkpoint_in_the_published_form(
     asked = spec(file, options={"dims": TINY})
     backbone = LOADER.load(asked)
     check_masks(backbone.adapter("segmenter"), image)
+    check_points(backbone.adapter("segmenter"), image)
     assert LOADER.measure(asked) >= 0.98 * backbone.nbytes
 
 
@@ -110,18 +135,51 @@ def test_broken_folders_are_told_apart(folder: Path, tmp_path: Path) -> None:
         LOADER.load(spec(folder, dtype="float16"))
 
 
-def test_the_shipped_segmenter_finds_the_things_in_true_boxes() -> None:
+def test_a_published_checkpoint_answers_a_point_with_the_best_of_its_masks(
+    state: dict[str, torch.Tensor], tmp_path: Path, image: Image
+) -> None:
+    file = tmp_path / "own.pth"
+    torch.save(state, file)
+    segmenter: Any = LOADER.load(spec(file, options={"dims": TINY})).adapter("segmenter")
+    sam = build_sam(TINY)
+    sam.load_state_dict(state)
+    predictor = SamPredictor(sam.eval())
+    predictor.set_image(image.pixels)
+    offered, quality, _ = predictor.predict(np.array([[12.0, 9.0]]), np.array([1]), multimask_output=True)
+    assert len(offered) == 3
+    (masks,) = segmenter.segment_points([image], [[Points.of([[12, 9]], [True], image)]])
+    assert np.array_equal(masks.bitmaps[0], offered[quality.argmax()])
+    assert masks.scores[0] == pytest.approx(float(np.clip(quality.max(), 0, 1)), abs=1e-5)
+
+
+def test_a_small_model_that_learned_boxes_only_says_so(folder: Path, tmp_path: Path, image: Image) -> None:
+    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    (tmp_path / "config.json").write_text(json.dumps({"dims": TINY, "zoom": 1.4}))
+    segmenter: Any = LOADER.load(spec(tmp_path)).adapter("segmenter")
+    check_masks(segmenter, image)
+    with pytest.raises(ModelError, match="knows boxes only"):
+        segmenter.segment_points([image], [[Points.of([[12, 9]], [True], image)]])
+
+
+@pytest.mark.parametrize("prompt", ["box", "point"])
+def test_the_shipped_segmenter_finds_the_things_in_true_boxes_and_at_their_pixels(prompt: str) -> None:
     shipped = Path(str(files("panmodal.agent.profiles"))) / "mini" / "segmenter"
     segmenter: Any = LOADER.load(spec(shipped)).adapter("segmenter")
+    rng = np.random.default_rng(0)
     overlaps: list[float] = []
     for seed in range(8):
         scene = render_scene(seed, SceneConfig(count=(1, 6)), split="test")
         image = Image.from_array(scene.image)
-        boxes = Boxes.of([each.box for each in scene.objects], [each.label for each in scene.objects],
-                         [1.0] * len(scene.objects), image)  # fmt: skip
-        (masks,) = segmenter.segment([image], [boxes])
+        if prompt == "box":
+            boxes = Boxes.of([each.box for each in scene.objects], [each.label for each in scene.objects],
+                             [1.0] * len(scene.objects), image)  # fmt: skip
+            (masks,) = segmenter.segment([image], [boxes])
+        else:
+            pixels = [rng.permutation(np.argwhere(scene.mask(i)))[0, ::-1] for i in range(len(scene.objects))]
+            points = [Points.of([pixel + 0.5], [True], image) for pixel in pixels]
+            (masks,) = segmenter.segment_points([image], [points])
         for index, found in enumerate(masks.bitmaps):
             true = scene.mask(index)
             overlaps.append(float((found & true).sum() / (found | true).sum()))
     assert len(overlaps) > 15
-    assert np.mean(overlaps) > 0.85
+    assert np.mean(overlaps) > {"box": 0.85, "point": 0.7}[prompt]
