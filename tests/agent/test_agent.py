@@ -17,7 +17,7 @@ from panmodal.agent.events import Event, RunFinished, RunStarted, StepFinished
 from panmodal.agent.result import Result
 from panmodal.planners.base import PlannerContext, Request
 from panmodal.planners.search import SearchPlanner
-from panmodal.tools.errors import InputError, PlannerOutputError, RunError, RunNotFound, ThreadBusy
+from panmodal.tools.errors import InputError, PlanError, PlannerOutputError, RunError, RunNotFound, ThreadBusy
 from panmodal.tools.media.image import Image
 from panmodal.tools.roles import StepContext
 
@@ -248,6 +248,16 @@ def test_both_ways_are_answered_and_compared(make_agent: Make, scene: Image, tin
     assert "Looking (direct): Red." in both.text and "Measuring (tools)" in both.text
     assert {step.id for step in both.plan.steps} == {"look", "s1"} if both.plan else False
     assert agent.resume(both.run_id).both == both.both
+
+
+def test_a_forced_tools_route_does_not_ask_the_mllm(make_agent: Make, scene: Image, tiny_loader: None) -> None:
+    agent = make_agent('[mllm]\nloader = "tiny"\ncheckpoint = "any"\n')
+    asked = "Describe the picture. Measure the brightness of the picture."
+    mixed, pure = agent.run(asked, scene), agent.run("Measure the brightness of the picture.", scene, via="tools")
+    assert mixed.plan and "perceive" in {step.tool for step in mixed.plan.steps}
+    assert pure.plan and "perceive" not in {step.tool for step in pure.plan.steps}
+    with pytest.raises(PlanError):
+        agent.run("Describe the picture.", scene, via="tools")
 
 
 def test_a_refused_plan_falls_back_to_search_and_says_so(make_agent: Make, scene: Image) -> None:

@@ -71,11 +71,13 @@ class Source:
 def pseudo_word(rng: random.Random, language: str) -> str:
     """A word that is none: pronounceable ("blorket"), or two or three characters of nouns."""
     if language == "zh":
-        return "".join(rng.choice(w.CHARACTERS) for _ in range(rng.choice((1, 2, 2, 2, 3, 3))))
+        characters = w.CHARACTERS if rng.random() < 0.4 else w.ALL_CHARACTERS
+        return "".join(rng.choice(characters) for _ in range(rng.choice((1, 2, 2, 2, 3, 3))))
     word = ""
     for _ in range(rng.choice((1, 1, 2, 2, 2, 3))):
         word += rng.choice(w.ONSETS) + rng.choice("aeiou") + (rng.choice(w.CODAS) if rng.random() < 0.6 else "")
-    return word + (rng.choice(("le", "er", "et", "o", "y", "in")) if len(word) < 3 or rng.random() < 0.2 else "")
+    word += rng.choice(("le", "er", "et", "o", "y", "in")) if len(word) < 3 or rng.random() < 0.2 else ""
+    return word if word not in w.REAL else word + "le"
 
 
 def plural(noun: str) -> str:

@@ -249,20 +249,19 @@ class _Draft:
         if "[" in line.text and (string := _string(facts.args)):
             given[string] = _ASKED
             self._fill(line, values, nouns)
-        noun = next((nouns[slot + number] for slot in line.own(index) if slot in THINGS), None)
+        named = next((nouns[slot + number] for slot in line.own(index) if slot in THINGS), None)
         if about is None:
             build.wish(Wish(facts.name, None), None, given)
             return left
         medium = None
-        if noun is None:
-            noun, medium = self._pointed(left, facts.name, facts.edits)
-            values["ref"], nouns["ref"] = noun.text, noun
+        if named is None:
+            named, medium = self._pointed(left, facts.name, facts.edits)
+            values["ref"], nouns["ref"] = named.text, named
         if medium is not None:
-            result = build.wish(Wish(facts.name, None), None, given, medium)
-            return _Left(noun, "", result)
-        result = build.wish(Wish(facts.name, about), noun, given)
-        apart = result if facts.gives in ("image",) and not facts.edits else None
-        return _Left(noun, build.spoken, apart)
+            return _Left(named, "", build.wish(Wish(facts.name, None), None, given, medium))
+        result = build.wish(Wish(facts.name, about), named, given)
+        apart = facts.medium is not None and facts.gives == facts.medium.kind and not facts.edits
+        return _Left(named, build.spoken, result if apart else None)
 
     def _fill(self, line: Phrasing, values: dict[str, str], nouns: dict[str, Noun]) -> None:
         """Fill the slots of a question that belong to no wish: a second thing, a colour, a place."""
