@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from . import ask, keep, look, measure
+from . import ask, keep, look, measure, world
 
 app = typer.Typer(
     name="panmodal",
@@ -24,7 +24,6 @@ app = typer.Typer(
 )
 runs = typer.Typer(help="List, show and remove kept runs.", no_args_is_help=True)
 bench = typer.Typer(help="Benchmarks: ratios measured in one run.", no_args_is_help=True)
-world = typer.Typer(help="Write samples of the procedural world with exact truth.", no_args_is_help=True)
 evaluate = typer.Typer(help="Measure answers against exact truth.", no_args_is_help=True)
 
 
@@ -67,8 +66,9 @@ bench.command(name="dag")(measure.bench_dag)
 bench.command(name="import")(measure.bench_import)
 app.add_typer(bench, name="bench")
 
-world.command()(measure.scenes)
-app.add_typer(world, name="world")
+app.add_typer(world.app, name="world")
 
+evaluate.command(name="mini")(measure.eval_mini)
+evaluate.command(name="agent")(measure.eval_agent)
 evaluate.command(name="spine")(measure.eval_spine)
 app.add_typer(evaluate, name="eval")

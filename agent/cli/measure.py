@@ -1,4 +1,4 @@
-"""Commands that make and measure: bench, train, world, eval."""
+"""Commands that make and measure: bench, train, eval."""
 
 from __future__ import annotations
 
@@ -96,20 +96,57 @@ def train(
         RECIPES[role.value](Order(out, minutes, seed, device, resume, arch))
 
 
-def scenes(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures and truth.jsonl.")],
-    count: Annotated[int, typer.Option("--count", help="How many scenes.", min=1)] = 16,
+def eval_mini(
+    role: Annotated[list[Recipe] | None, typer.Option("--role", help="This role only (repeatable).")] = None,
+    n: Annotated[
+        int | None, typer.Option("--n", help="So many requests, questions and scenes each.", min=1, show_default=False)
+    ] = None,
+    overrides: SetOption = None,
     seed: SeedOption = 0,
-    side: Annotated[int, typer.Option("--side", help="Pixels of a side.", min=64, max=2048)] = 384,
+    as_json: JsonOption = False,
+    check: CheckOption = False,
 ) -> None:
-    """Write scenes as PNG with their exact truth: boxes, masks, colours, depth order.
+    """Measure mini's models on data made from the seed, which no recipe draws, beside what guessing gets.
 
-    Example: panmodal world scenes --count 16 --out scenes
+    Example: panmodal eval mini --role planner --check
     """
-    with errors_as_exit_codes():
-        from ..lab.world.writing import write_scenes
+    with errors_as_exit_codes(as_json):
+        from ..lab.mini.measuring import measure
 
-        typer.echo(str(write_scenes(out, seed=seed, count=count, side=side)))
+        roles = [each.value for each in role or ()]
+        with counting("measures") as progress:
+            figures = measure(seed, roles=roles, n=n, overrides=overrides or (), progress=progress)
+        _report(figures, as_json, check)
+
+
+def eval_agent(
+    requests: Annotated[int, typer.Option("--requests", help="How many held-out requests.", min=1)] = 300,
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", help="A PNG that shows some of the results.", show_default=False)
+    ] = None,
+    profile: ProfileOption = None,
+    overrides: SetOption = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+    check: CheckOption = False,
+) -> None:
+    """Ask held-out requests by every route (direct, tools, auto) and judge the answers against the world's truth.
+
+    Example: panmodal eval agent --profile mini --check
+    """
+    with errors_as_exit_codes(as_json):
+        from ..lab.whole.routes import measure
+
+        with counting("requests") as progress:
+            figures = measure(
+                seed,
+                requests=requests,
+                profile=profile,
+                overrides=overrides or (),
+                sheet=sheet,
+                progress=progress,
+            )
+        _report(figures, as_json, check)
 
 
 def eval_spine(

@@ -67,16 +67,15 @@ CHARACTERS = (
 
 # Every character of the first level of GB 2312, the 3,755 most common ones: nouns that are never trained on are written
 # with characters that the model has hardly met, and copying these is learnt with all of them.
-_COMMON = (
-    bytes((high, low)).decode("gb2312", errors="ignore") for high in range(0xB0, 0xD8) for low in range(0xA1, 0xFF)
-)
+_CODES = (bytes((high, low)) for high in range(0xB0, 0xD8) for low in range(0xA1, 0xFF))
+_COMMON = (code.decode("gb2312", errors="ignore") for code in _CODES)
 _STOPS = frozenset("的了是在有几个多少吗把请和与这那些里中一张或红橙黄绿蓝紫粉棕黑白色")  # no label holds these
 ALL_CHARACTERS = "".join(c for c in _COMMON if c not in _STOPS)
 
 # Real words that pseudo-words may happen to be, and that the grammar takes for no label.
 REAL = frozenset(_listed(
-    "she her the that this them then than those these there here more some into down over most will were with from show "
-    "tell make find like for not nor but was has had did its his him one two red pink blue black"
+    "she her the that this them then than those these there here more some into down over most will were with from "
+    "show tell make find like for not nor but was has had did its his him one two red pink blue black"
 ))  # fmt: skip
 
 COLOURS = {
