@@ -113,7 +113,12 @@ def requests(
     count: CountOption = 16,
     seed: SeedOption = 0,
     split: Annotated[
-        str, typer.Option("--split", help="One of the planner's own: they hold out wordings and nouns.")
+        str,
+        typer.Option(
+            "--split",
+            help="train or seen; with phrasings left out of training forms, nouns, joined; "
+            "with those of independent authors b_forms, b_nouns, b_joined.",
+        ),
     ] = "train",
     as_json: JsonOption = False,
 ) -> None:

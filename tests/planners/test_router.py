@@ -88,6 +88,9 @@ def test_the_user_decides_where_the_user_says_so() -> None:
         ("What does the sign say?", "sign"),
         ("Is the star to the left of the car?", "left_of"),
         ("Is the star above the car?", "above"),
+        ("say where the sign is", None),
+        ("where is the lower star", "where"),
+        ("is there a striped ball", "yes_no"),
         ("cut it out", None),
     ],
 )

@@ -76,8 +76,9 @@ def _yes(text: str) -> bool | None:
 def _named(text: str, options: Iterable[str], same: dict[str, str] | None = None) -> set[str]:
     """Which of the options the text names; `same` maps other words to options."""
     found = set()
-    for option in options:
-        if re.search(rf"(?<![a-z]){re.escape(option)}(?:s|es)?(?![a-z])", text):
+    for option in sorted(options, key=len, reverse=True):  # 粉红色 is not 红色 as well
+        text, times = re.subn(rf"(?<![a-z]){re.escape(option)}(?:s|es)?(?![a-z])", " ", text)
+        if times:
             found.add((same or {}).get(option, option))
     return found
 
@@ -89,8 +90,8 @@ def _place(text: str) -> str | None:
     for said in sorted(chinese, key=len, reverse=True):
         if said in text:
             return chinese[said]
-    text = text.replace("center", "centre").replace("middle centre", "centre")
-    text = re.sub(r"\b(top|bottom) centre", r"\1", text)
+    text = text.replace("-", " ").replace("center", "centre").replace("middle centre", "centre")
+    text = re.sub(r"\b(top|bottom) (centre|middle)", r"\1", text)
     text = re.sub(r"\bmiddle (left|right)", r"\1", text)
     return next((p for p in sorted(PLACES, key=len, reverse=True) if re.search(rf"\b{p}\b", text)), None)
 
@@ -113,7 +114,7 @@ def _made(task: Task, result: Result) -> bool:
             return bool((pixels == pixels[..., :1]).all()) and pixels.shape == scene.image.shape
         return bool(np.array_equal(pixels, blur(Image.from_array(scene.image)).pixels))
     masks = _of(about, Masks)
-    if not isinstance(masks, Masks) or _iou(masks.bitmaps.any(axis=0), _true(task)) < MASK_IOU:
+    if not isinstance(masks, Masks) or _iou(np.asarray(masks.bitmaps.any(axis=0), np.bool_), _true(task)) < MASK_IOU:
         return False
     if task.kind == "segment":
         return True

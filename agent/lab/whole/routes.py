@@ -56,6 +56,9 @@ def measure(
     tasks = Tasks(seed).draw(requests)
     records, tiles = [], _Tiles()
     with tempfile.TemporaryDirectory() as home, Agent(profile, home=Path(home), overrides=overrides) as agent:
+        agent.run(
+            "Is there a star? Cut out the star.", image=Image.from_array(tasks[0].scene.image), via="both"
+        )  # loads
         for done, task in enumerate(tasks):
             records.append(_asked(agent, task, tiles))
             progress(done + 1, requests)

@@ -1,7 +1,8 @@
 """Held-out requests about unseen scenes, each with what is true of it.
 
 Wordings come from the phrasings that neither the planner's nor the MLLM's recipe trains on
-(agent/lab/train/planner/phrasings.py); what they speak of are things of the scene, so that the truth is known.
+(agent/lab/train/planner/phrasings.py); phrases for "the largest one" are trained ones in half of the draws. What they
+speak of are things of the scene, so that the truth is known.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ....tools.registry import default_registry
@@ -47,6 +48,8 @@ ANSWERS: Mapping[str, tuple[str, ...]] = {
     "size": ("small", "medium", "large"), "count": ("1", "2", "3"), "exist": ("yes", "no"),
 }  # fmt: skip
 _NUMBER = re.compile(r"how many|number|count|tally|total|sum\b|figure|head|几|多少|数", re.IGNORECASE)
+# Questions that offer fewer answers than there are.
+_NARROW = re.compile(r"small or large|large or small|left, centre or right|左边还是右边|上面还是下面", re.IGNORECASE)
 _ABSENT = re.compile(r"都没有|absent|without|no sign|missing", re.IGNORECASE)  # "yes" would be ambiguous
 ZH_COLOURS = {name: said for said, name in reversed(words.COLOURS["zh"].items())}
 
@@ -75,7 +78,6 @@ class _Meant:
     plural: str
     bare: str
     single: bool
-    values: dict[str, str] = field(default_factory=dict)
 
 
 class Tasks:
@@ -85,7 +87,7 @@ class Tasks:
         self.rng = random.Random(f"whole/{seed}")
         self.seed, self._scenes = seed, 0
         self.phrasings = Phrasings(Catalog.of(default_registry()))
-        self.looks = _looks()
+        self.looks, self.taught = _looks()
 
     def draw(self, count: int) -> list[Task]:
         """`count` tasks, their kinds in the proportions of SHARES, in random order."""
@@ -174,6 +176,8 @@ class Tasks:
         while True:
             line = self.phrasings.draw(self.rng, language, intent, "forms")
             assert line is not None, f"no held-out phrasing of {intent} in {language}"
+            if _plain(line.text) in self.taught or _NARROW.search(line.text):
+                continue
             if intent != "count" or (
                 not _ABSENT.search(line.text) and bool(_NUMBER.search(line.text)) == (kind == "count")
             ):
@@ -220,16 +224,24 @@ class Tasks:
         return None
 
 
-def _looks() -> dict[str, list[str]]:
-    """The MLLM's questions that its recipe holds out, by kind."""
+def _plain(text: str) -> str:
+    """A phrasing without marks and with all slots alike, to compare those of the planner and of the MLLM."""
+    return re.sub(r"[^\w{}]+", " ", SLOT.sub("{}", text.lower())).replace("the {}", "{}").strip()
+
+
+def _looks() -> tuple[dict[str, list[str]], set[str]]:
+    """The MLLM's questions that its recipe holds out, by kind; and those that it is taught, as `_plain` has them."""
     from ..train.mllm.phrasings import read
 
     found: dict[str, list[str]] = {kind: [] for kind in LOOKED}
+    taught = set()
     for line in LOOKS.read_text(encoding="utf-8").splitlines():
         kind, _, text = line.partition("\t")
-        if kind in found and read(line).held_out:
+        if not read(line).held_out:
+            taught.add(_plain(text))
+        elif kind in found and not _NARROW.search(text):
             found[kind].append(text)
-    return found
+    return found, taught
 
 
 def without_scene(task: Task) -> dict[str, Any]:

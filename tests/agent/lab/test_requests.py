@@ -11,7 +11,7 @@ import pytest
 from panmodal.agent.lab.train.planner import words
 from panmodal.agent.lab.train.planner.build import MAX_STEPS
 from panmodal.agent.lab.train.planner.catalog import Catalog
-from panmodal.agent.lab.train.planner.phrasings import FOLDER, Phrasing, Phrasings, fault, of_cards, read
+from panmodal.agent.lab.train.planner.phrasings import FOLDER, PHRASES, Phrasing, Phrasings, fault, of_cards, read
 from panmodal.agent.lab.train.planner.requests import SPLITS, Example, Generator
 from panmodal.planners.canonical import canonical
 from panmodal.planners.checker import check
@@ -25,7 +25,6 @@ from panmodal.tools.registry import Registry, default_registry
 REGISTRY = default_registry()
 CATALOG = Catalog.of(REGISTRY)
 GENERATOR = Generator(CATALOG)
-PHRASES = ("np_", "ref_", "join", "polite")
 FILES = ("en.tsv", "zh.tsv", "independent-en.tsv", "independent-zh.tsv")
 
 
@@ -153,6 +152,26 @@ def test_a_new_tool_needs_nothing_but_its_card() -> None:
         degrees = next(s["args"]["degrees"] for s in example.plan["steps"] if s["tool"] == "rotate")
         assert str(degrees) in example.text
     assert {kind for example in found["duration"] for kind in example.attachments} == {"audio"}
+
+
+@pytest.mark.parametrize("without", ["perceive", "blur", "recolour", "select", "filter", "segment"])
+def test_a_registry_may_lack_a_tool(without: str) -> None:
+    registry = REGISTRY.subset([name for name in REGISTRY.names() if name != without])
+    generator, rng = Generator(Catalog.of(registry)), random.Random(without)
+    for _ in range(120):
+        example = generator.sample(rng)
+        thread = {name: name for name in example.thread}
+        assert not check(Plan.from_data(example.plan), registry, attachments=example.attachments, thread=thread)
+
+
+def test_two_questions_are_two_steps() -> None:
+    rng = random.Random(8)
+    found = [e for e in (GENERATOR.sample(rng, "joined") for _ in range(1500))
+             if sum(step["tool"] == "perceive" for step in e.plan["steps"]) > 1]  # fmt: skip
+    assert found
+    for example in found:
+        questions = [step["args"]["question"] for step in example.plan["steps"] if step["tool"] == "perceive"]
+        assert len(set(questions)) == len(questions)
 
 
 def test_a_catalogue_travels_as_json() -> None:

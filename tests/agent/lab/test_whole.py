@@ -43,6 +43,7 @@ def test_no_request_is_worded_as_in_training(tasks: list[Task]) -> None:
         if kind not in LOOKED:
             for language in ("en", "zh"):
                 assert all(maker._line(kind, language).held_out for _ in range(20))
+    assert len(maker.taught) > 500
     assert all(len(lines) >= 3 for lines in maker.looks.values())
 
 
@@ -75,6 +76,7 @@ def test_numbers_and_affirmations_are_read(text: str, number: int | None, yes: b
         ("Middle left.", "left"),
         ("The car is at the centre.", "centre"),
         ("bottom center", "bottom"),
+        ("Top-left, I think.", "top left"),
         ("星星在右上。", "top right"),
         ("nowhere", None),
     ],
@@ -86,6 +88,7 @@ def test_places_are_read(text: str, place: str | None) -> None:
 def test_a_wrong_mention_makes_an_answer_wrong() -> None:
     assert judging._named("a striped star", ["plain", "striped"]) == {"striped"}
     assert judging._named("plain or striped", ["plain", "striped"]) == {"plain", "striped"}
+    assert judging._named("粉红色", ["红色", "粉红色"], {"红色": "red", "粉红色": "pink"}) == {"pink"}
 
 
 def test_three_routes_are_compared_on_the_same_requests() -> None:

@@ -1,4 +1,4 @@
-"""`python -m panmodal.agent.lab.train.mllm --minutes 55 --out FOLDER`: train the small MLLM from nothing."""
+"""`python -m panmodal.agent.lab.train.mllm --minutes 104 --out FOLDER`: train the small MLLM from nothing."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 import cv2
 import torch
 
-from .data import GATE, Pool, write_shard
+from .data import POOLS, Pool, write_shard
 from .model import export
 from .runner import NEEDS, Runner
 from .stages import Learner
 
 SHARD = 1000  # scenes a file
 # How the minutes are shared between the stages.
-PARTS = {"vision": 27.0, "language": 15.0, "connector": 1.0, "joint": 12.0}
+PARTS = {"vision": 44.0, "language": 36.0, "connector": 1.5, "joint": 22.0}
 
 
 def make_scenes(folder: Path, shards: int, log_every: int = 4) -> None:
     """Render what is missing of the held-out shard and of `shards` training shards (about 75 scenes a second)."""
     held_out = folder / "val-000.npz"
     if not held_out.exists():
-        write_shard(held_out, "val", 0, SHARD, GATE)
+        write_shard(held_out, "val", 0, SHARD, POOLS["few"])
     for index in range(shards):
         path = folder / f"train-{index:03d}.npz"
         if not path.exists():
@@ -39,12 +39,15 @@ def train(
     minutes: float,
     seed: int = 0,
     work: Path | None = None,
-    shards: int = 40,
+    shards: int = 60,
     stages: Sequence[str] = tuple(NEEDS),
+    warm: Path | None = None,
+    bfloat16: bool = False,
     log: Callable[[str], None] = print,
 ) -> None:
     """Make the scenes, run the stages for `minutes` in all, and write a folder that the Auto classes open to `out`.
 
+    `warm` is an exported model whose weights they start from. `bfloat16` computes the tower in halves.
     `work` holds scenes and checkpoints (default: OUT.work beside it); a stage that was killed goes on from there.
     Raises SystemExit where a stage lacks the checkpoints that it starts from.
     """
@@ -53,7 +56,9 @@ def train(
     work = work or out.with_name(out.name + ".work")
     make_scenes(work / "scenes", shards)
     held_out = Pool(work / "scenes", "val-*.npz")
-    learner = Learner(Pool(work / "scenes", "train-*.npz"), held_out.rows(range(SHARD)), seed)
+    learner = Learner(Pool(work / "scenes", "train-*.npz"), held_out.rows(range(SHARD)), seed, bfloat16)
+    if warm is not None:
+        learner.warm_start(warm)
     runner = Runner(learner, work / "checkpoints", log=log)
     for name in stages:
         missing = [needed for needed in NEEDS[name] if not runner.load(needed)]
@@ -66,11 +71,13 @@ def train(
 def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=55.0, help="of training, shared by the stages")
+    parser.add_argument("--minutes", type=float, default=104.0, help="of training, shared by the stages")
     parser.add_argument("--out", type=Path, required=True, help="folder that the Auto classes will open")
     parser.add_argument("--work", type=Path, help="folder for scenes and checkpoints (default: OUT.work beside it)")
-    parser.add_argument("--shards", type=int, default=40, help=f"training files of {SHARD} scenes")
+    parser.add_argument("--shards", type=int, default=60, help=f"training files of {SHARD} scenes")
     parser.add_argument("--stages", nargs="+", choices=list(NEEDS), default=list(NEEDS), help="run these only")
+    parser.add_argument("--warm", type=Path, help="folder of an exported model to start from (default: from nothing)")
+    parser.add_argument("--bfloat16", action="store_true", help="compute the tower in halves (for processors with AMX)")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     train(**vars(given), log=lambda line: print(time.strftime("%H:%M:%S"), line, flush=True))

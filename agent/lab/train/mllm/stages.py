@@ -1,61 +1,41 @@
 """The four stages of the small MLLM's training, each with its own measure.
 
-vision     the tower learns class, colour and centre of every cell
+vision     the tower learns class, colour, pattern, size and centre of every cell, and the background
 language   the language model learns to answer from the true cell labels, given as sums of its own word embeddings
-connector  the projector learns to turn the tower's features into those sums
-joint      everything together, from pixels
+connector  the projector alone learns to turn the tower's features into those sums; tower and language model are frozen
+joint      everything is tuned on questions and answers from pixels, with the loss on the replies only
 
-A model of this size trained end to end from nothing learns almost nothing in the same time: the stages part seeing from
-answering, so that each has a dense signal. A stage's length is minutes of the clock, and its learning rate falls to
-nothing at their end.
+The first two make what others take from the shelf, a pretrained encoder and a pretrained language model; the last two
+are the two stages of LLaVA's recipe (Liu et al. 2023, section 4.2: alignment of the features with everything else
+frozen, then instruction tuning). A model of this size trained end to end from nothing learns almost nothing in the same
+time: the stages part seeing from answering, so that each has a dense signal. A stage's length is minutes of the clock,
+and its learning rate falls to nothing at their end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import PreTrainedTokenizerFast
+from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from ...world.scenes import CLASSES, COLOURS
-from .data import IGNORED, Array, Cells, Packed, Packer, Pool, cells_of, distinct, pictures_of
+from ...world.shapes import WORDS
+from .cells import IGNORED, PATTERNS, SIZES, Array, Cells, Heads, cells_of, distinct
+from .data import Pool, pictures_of
 from .model import CELLS, GRID, WIDTH, build_model, encode_pictures, normalise
-from .questions import KINDS, vocabulary
+from .packing import Packed, Packer
+from .questions import GROUNDS, KINDS, vocabulary
 from .words import COLUMNS, ROWS, build_tokenizer
 
 _FEW = 28  # cells of a picture in most batches of the language stage: all centres and some background
 Measures = dict[str, float]
-
-
-class Heads(nn.Module):
-    """Linear heads on the tower's cells; used in training only."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.label = nn.Linear(WIDTH, len(CLASSES) + 1)
-        self.colour = nn.Linear(WIDTH, len(COLOURS) + 1)
-        self.centre = nn.Linear(WIDTH, 1)
-        self.row = nn.Linear(WIDTH, GRID)
-        self.column = nn.Linear(WIDTH, GRID)
-
-    def loss(self, features: Tensor, cells: Cells) -> Tensor:
-        """The weighted loss over all cells; `features` N x CELLS x WIDTH."""
-        weight = cells.weight
-        total = weight.sum()
-        label = F.cross_entropy(self.label(features).transpose(1, 2), cells.label, reduction="none")
-        colour = F.cross_entropy(self.colour(features).transpose(1, 2), cells.colour, reduction="none")
-        centre = F.binary_cross_entropy_with_logits(
-            self.centre(features)[..., 0], cells.centre, pos_weight=torch.tensor(4.0)
-        )
-        index = torch.arange(CELLS).expand(len(features), CELLS)
-        place = F.cross_entropy(self.row(features).transpose(1, 2), index // GRID)
-        place = place + F.cross_entropy(self.column(features).transpose(1, 2), index % GRID)
-        return ((label + colour) * weight).sum() / total + centre + 0.1 * place
 
 
 @dataclass
@@ -65,6 +45,7 @@ class Learner:
     train: Pool
     held_out: list[dict[str, Array]]
     seed: int
+    bfloat16: bool = False  # compute the tower in halves: faster where the processor has instructions for them
     tokenizer: PreTrainedTokenizerFast = field(init=False)
     model: Any = field(init=False)
 
@@ -77,9 +58,15 @@ class Learner:
         self.heads = Heads()
         self.packer = Packer(self.tokenizer)
         ids = self.tokenizer.get_vocab()
-        self.label_ids = torch.tensor([ids[name] for name in CLASSES])
-        self.colour_ids = torch.tensor([ids[name] for name in COLOURS])
         self.thing_id = ids["thing"]
+        # The words for each label of a cell, with their weights in what a perfect tower would tell.
+        self.told = {
+            name: (torch.tensor([ids[word.lower().split()[0]] for word in words]), weight)
+            for name, words, weight in (
+                ("label", CLASSES, 1.0), ("colour", COLOURS, 1.0), ("pattern", PATTERNS, 1.2), ("size", SIZES, 1.2),
+                ("sign", WORDS, 0.7), ("background", GROUNDS, 0.5),
+            )
+        }  # fmt: skip
         third = GRID // 3
         self.row_ids = torch.tensor([ids[ROWS[cell // GRID // third]] for cell in range(CELLS)])
         self.column_ids = torch.tensor([ids[COLUMNS[cell % GRID // third]] for cell in range(CELLS)])
@@ -98,18 +85,36 @@ class Learner:
     def oracle(self, cells: Cells) -> Tensor:
         """What a perfect tower would tell: N x CELLS x WIDTH, a sum of word embeddings per cell.
 
-        Every cell says its place; the cell of an object's centre also says class, colour and ``thing``.
+        Every cell says its place, and the background where nothing covers it; the cell of an object's centre also says
+        class, colour, pattern, size, ``thing``, and the word of a large sign.
         """
-        place = 0.5 * (self.embed(self.row_ids) + self.embed(self.column_ids))
-        at = cells.centre > 0
-        label, colour = cells.label[at], cells.colour[at]
-        told = self.embed(self.label_ids[label]) + self.embed(self.colour_ids[colour])
-        told = told + self.embed(torch.tensor(self.thing_id))
-        return place.expand(len(at), CELLS, WIDTH).clone().index_put((at,), told, accumulate=True)
+        found = 0.5 * (self.embed(self.row_ids) + self.embed(self.column_ids))
+        found = found + cells.centre[..., None] * self.embed(torch.tensor(self.thing_id))
+        for name, (words, weight) in self.told.items():
+            labels = getattr(cells, name)
+            told = labels.clamp(0, len(words) - 1)
+            at = (labels == told) if name == "background" else (labels == told) & (cells.centre > 0)
+            found = found + weight * at[..., None] * self.embed(words[told])
+        return found
 
     def features(self, rows: list[dict[str, Array]], *, vary: bool) -> Tensor:
-        """The tower's features of these scenes' pictures."""
-        return encode_pictures(self.model, normalise(pictures_of(rows, self.rng if vary else None)))
+        """The tower's features of these scenes' pictures, N x CELLS x WIDTH."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            return encode_pictures(self.model, normalise(pictures_of(rows, self.rng if vary else None))).float()
+
+    def warm_start(self, folder: Path) -> None:
+        """Take over the weights of an exported model; rows of word embeddings go to the words of their names."""
+        given = LlavaForConditionalGeneration.from_pretrained(folder, local_files_only=True).state_dict()
+        before = PreTrainedTokenizerFast.from_pretrained(folder).get_vocab()
+        state = self.model.state_dict()
+        for name, value in state.items():
+            found = given[name].to(value.dtype)
+            if name.endswith(("embed_tokens.weight", "lm_head.weight")):
+                for word, row in self.tokenizer.get_vocab().items():
+                    if word in before:
+                        value[row] = found[before[word]]
+            else:
+                value.copy_(found)
 
     def logits(self, pictures: Tensor, packed: Packed, places: Tensor) -> tuple[Tensor, Tensor]:
         """Logits at the counted tokens, and where they are.
@@ -161,7 +166,7 @@ class Vision:
 
     learner: Learner
     batch: int = 16
-    rate: float = 3e-3
+    rate: float = 2e-3
 
     def groups(self) -> list[dict[str, Any]]:
         """Tower and heads."""
@@ -174,17 +179,25 @@ class Vision:
         return self.learner.heads.loss(self.learner.features(rows, vary=True), cells_of(rows))
 
     def measure(self) -> Measures:
-        """Share of object centres whose class and whose colour is right (background not offered)."""
-        right = {"class": 0, "colour": 0}
-        count = 0
-        for rows in _chunks(self.learner.held_out[:300], 50):
+        """Share of right labels at object centres (class and colour: background not offered), and of backgrounds.
+
+        Every value of a label counts the same, however often it occurs.
+        """
+        found: Measures = {}
+        names = ("label", "colour", "pattern", "size", "sign", "background")
+        pairs: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in names}
+        for rows in _chunks(self.learner.held_out[:400], 50):
             cells, features = cells_of(rows), self.learner.features(rows, vary=False)
-            at = cells.centre > 0
-            heads = self.learner.heads
-            right["class"] += int((heads.label(features)[at][:, :-1].argmax(-1) == cells.label[at]).sum())
-            right["colour"] += int((heads.colour(features)[at][:, :-1].argmax(-1) == cells.colour[at]).sum())
-            count += int(at.sum())
-        return {**{name: value / count for name, value in right.items()}, "n": count}
+            for name in names:
+                truth: Tensor = getattr(cells, name)
+                at = truth != IGNORED if name == "background" else (cells.centre > 0) & (truth != IGNORED)
+                made = getattr(self.learner.heads, name)(features[at])
+                pairs[name].append(((made[:, :-1] if name in ("label", "colour") else made).argmax(-1), truth[at]))
+        for name, chunks in pairs.items():
+            made, truth = (torch.cat(side) for side in zip(*chunks, strict=True))
+            shares = [(made[truth == value] == value).float().mean() for value in set(truth.tolist())]
+            found[name] = float(torch.stack(shares).mean()) if shares else 0.0
+        return found
 
 
 @dataclass
@@ -265,7 +278,7 @@ class Joint:
         ]
 
     def loss(self) -> Tensor:
-        """Answers, and the cell labels at 0.3 so that the tower does not forget."""
+        """The replies' tokens, and the cell labels at 0.3 so that the tower does not forget."""
         learner = self.learner
         rows = learner.train.sample(learner.rng, self.batch)
         for module in learner.model.model.vision_tower.modules():

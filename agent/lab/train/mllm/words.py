@@ -7,6 +7,7 @@ two decisions. Words that are not known map to ``<unk>``, which the model has se
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
@@ -18,12 +19,13 @@ ROWS = ("top", "middle", "bottom")
 COLUMNS = ("left", "centre", "right")
 
 # Spellings that mean the same word are folded before the lookup, so the model meets one of them only.
-_FOLDED = {"color": "colour", "colors": "colours", "coloured": "colour", "center": "centre", "grey": "gray",
+_FOLDED = {"color": "colour", "colors": "colours", "center": "centre",
            "photo": "picture", "photograph": "picture", "image": "picture", "drawing": "picture", "scene": "picture",
            "objects": "things", "object": "thing", "items": "things", "item": "thing", "shapes": "things",
            "upper": "top", "lower": "bottom", "whats": "what is", "what's": "what is", "where's": "where is",
            "there's": "there is", "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
-           "six": "6", "seven": "7", "eight": "8"}  # fmt: skip
+           "six": "6", "seven": "7", "eight": "8", "colored": "coloured", "coloring": "colouring",
+           "coloration": "colouring", "gray": "grey"}  # fmt: skip
 
 
 def plural(noun: str) -> str:
@@ -38,18 +40,8 @@ def build_tokenizer(words: Sequence[str]) -> PreTrainedTokenizerFast:
 
     The specials are `SPECIALS` at the ids 0 to 4; the words follow in the given order.
     """
-    vocabulary = {token: index for index, token in enumerate((*SPECIALS, *words))}
-    core = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
-    folds = [normalizers.Replace(Regex(rf"\b{old}\b"), new) for old, new in _FOLDED.items()]
-    core.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase(), *folds])
-    core.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()],
-    )
-    core.decoder = decoders.Sequence(
-        [decoders.Replace(Regex("$"), " "), decoders.Fuse(), decoders.Replace(Regex(r" (?=[,.?!]|$)"), "")],
-    )
     return PreTrainedTokenizerFast(
-        tokenizer_object=core,
+        tokenizer_object=_core(words),
         pad_token=PAD,
         unk_token=UNK,
         eos_token=END,
@@ -57,3 +49,29 @@ def build_tokenizer(words: Sequence[str]) -> PreTrainedTokenizerFast:
         model_input_names=["input_ids", "attention_mask"],
         clean_up_tokenization_spaces=False,
     )
+
+
+def spaced(text: str) -> list[str]:
+    """The words and marks of a text as the tokenizer splits and spells them."""
+    core = _splitter()
+    return [word for word, _ in core.pre_tokenizer.pre_tokenize_str(core.normalizer.normalize_str(text))]
+
+
+@cache
+def _splitter() -> Tokenizer:
+    return _core(())
+
+
+def _core(words: Sequence[str]) -> Tokenizer:
+    vocabulary = {token: index for index, token in enumerate((*SPECIALS, *words))}
+    core = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
+    folds = [normalizers.Replace(Regex(rf"\b{old}\b"), new) for old, new in _FOLDED.items()]
+    straight = normalizers.Replace("\u2019", "'")  # a typographic apostrophe
+    core.normalizer = normalizers.Sequence([normalizers.NFKC(), straight, normalizers.Lowercase(), *folds])
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()],
+    )
+    core.decoder = decoders.Sequence(
+        [decoders.Replace(Regex("$"), " "), decoders.Fuse(), decoders.Replace(Regex(r" (?=[,.?!]|$)"), "")],
+    )
+    return core

@@ -90,6 +90,13 @@ class Build:
             self.steps.append({"id": f"s{len(self.steps) + 1}", **body})
         return self._shared[key]
 
+    def settle(self, placeholder: str, text: str) -> bool:
+        """Put a text where an argument waits for it; says whether that left no two steps equal."""
+        for step in self.steps:
+            step["args"] = {name: text if value == placeholder else value for name, value in step["args"].items()}
+        self._shared = {repr({k: v for k, v in step.items() if k != "id"}): f"${step['id']}" for step in self.steps}
+        return len(self._shared) == len(self.steps)
+
     def boxes(self, noun: Noun) -> str:
         """Boxes of a noun phrase: found, then kept by colour, then one selected."""
         self.spoken = noun.again or self._narrowed(noun)

@@ -109,11 +109,12 @@ def phrase(s: Source, slot: str, *, select: bool = True, single: bool | None = N
         single: force one or several, for the slot "np".
     """
     one, many = s.noun()
-    said, colour = s.colour() if s.chance(0.2) else ("", None)
+    narrowers = s.phrasings.catalog.narrowers
+    said, colour = s.colour() if "colour" in narrowers and s.chance(0.2) else ("", None)
     tinted = [_tinted(s, said, each) for each in (one, many)]
     if slot in ("n", "a"):
         return Noun([one], tinted[0], tinted[1], tinted[0], True, colour)
-    if slot == "np" and select and single is not False and s.chance(0.36):
+    if slot == "np" and select and "by" in narrowers and single is not False and s.chance(0.36):
         by = s.rng.choice(BY) if s.chance(0.95) else "surest"
         text = s.rng.choice(w.SUREST[s.language]) if by == "surest" else s.said(f"np_{by}", "the largest {n}")
         label = many if "{pl}" in text else one
@@ -160,11 +161,11 @@ def reference(s: Source, last: Noun, boxes: str, *, single: bool = False) -> Nou
     if last.single or single:
         text = s.said("ref_one", "it")
         return Noun([], text, "", last.bare, True, again=boxes)
-    roll = s.rng.random()
-    if roll < 0.5:
+    roll, narrowers = s.rng.random(), s.phrasings.catalog.narrowers
+    if roll < 0.5 and "by" in narrowers:
         by = s.rng.choice(BY)
         return Noun([], s.said(f"ref_{by}", "the largest one"), "", last.bare, True, None, by, start=boxes)
-    if roll < 0.62 and last.colour is None:
+    if roll < 0.62 and last.colour is None and "colour" in narrowers:
         said, colour = s.colour()
         text = f"{said}的" if s.language == "zh" else f"the {said} {s.rng.choice(('ones', 'ones', 'one'))}"
         return Noun([], text, "", last.bare, False, colour, start=boxes)

@@ -39,6 +39,7 @@ LOOKS = Path(__file__).parent.parent / "mllm" / "phrasings.tsv"
 LOOKED = ("what_colour", "what_place", "caption", "background", "pattern", "size", "sign", "left_of", "above", "bigger")
 THINGS = ("np", "pl", "n", "a")
 _FEWEST = 25  # a tool with fewer lines, such as one that has its card only, is asked for as if it had so many
+PHRASES = ("np_", "ref_", "join", "polite")  # intents that are no requests
 FILLERS = ("pic", "ref", "tint", "place")
 SLOT = re.compile(r"\{([^{}]*)\}")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -142,6 +143,17 @@ def _texts(facts: Facts) -> list[Argument]:
     return [arg for arg in plain if not arg.options and not arg.optional]
 
 
+def _unmade(facts: Facts, catalog: Catalog, about: str | None = None) -> str | None:
+    """A kind that a required argument (or `about`) needs and that no tool of the catalogue makes, or None."""
+    for arg in facts.args:
+        if arg.kind is None or arg.kind in MEDIA or (arg.optional and arg.name != about):
+            continue
+        maker = catalog.maker(arg.kind)
+        if maker is None or _unmade(maker, catalog):
+            return arg.kind
+    return None
+
+
 def fault(phrasing: Phrasing, catalog: Catalog) -> str | None:
     """What is wrong with a request's phrasing, or None: every wish must have what its tool needs, and no other slot."""
     backwards = phrasing.slots.count("ref")
@@ -151,6 +163,8 @@ def fault(phrasing: Phrasing, catalog: Catalog) -> str | None:
             facts, about = split_intent(intent, catalog)
         except KeyError:
             return f"no tool {intent!r}"
+        if kind := _unmade(facts, catalog, about):
+            return f"{intent}: no tool makes {kind}"
         plain = {arg.name: arg for arg in facts.args if arg.kind is None and arg.type != "array"}
         own = phrasing.own(index)
         things = [slot for slot in own if slot in THINGS]
@@ -192,8 +206,7 @@ class Phrasings:
 
     def __init__(self, catalog: Catalog, folder: Path = FOLDER) -> None:
         self.catalog = catalog
-        cards = [line for line in of_cards(catalog) if fault(line, catalog) is None]
-        trained = [*read(folder / "en.tsv"), *read(folder / "zh.tsv"), *cards, *looks(catalog)]
+        trained = [*read(folder / "en.tsv"), *read(folder / "zh.tsv"), *of_cards(catalog), *looks(catalog)]
         self._pools: dict[tuple[str, str, str], list[Phrasing]] = defaultdict(list)
         self._add(trained, "a")
         self._add([*read(folder / "independent-en.tsv"), *read(folder / "independent-zh.tsv")], "b")
@@ -249,7 +262,8 @@ class Phrasings:
     def _add(self, lines: Iterable[Phrasing], origin: str) -> None:
         seen: set[tuple[tuple[str, ...], str]] = set()
         for line in lines:
-            if (line.intents, line.words) in seen:
+            served = line.intents[0].startswith(PHRASES) or fault(line, self.catalog) is None
+            if not served or (line.intents, line.words) in seen:
                 continue
             seen.add((line.intents, line.words))
             pool = "b" if origin == "b" else "held_out" if line.held_out else "train"

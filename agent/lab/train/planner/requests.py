@@ -29,6 +29,7 @@ from .phrasings import SLOT, THINGS, Phrasing, Phrasings, agreed, split_intent
 SPLITS = ("train", "seen", "forms", "nouns", "joined", "b_forms", "b_nouns", "b_joined")
 CHINESE = 0.35  # share of requests in Chinese
 
+_DEMANDS = re.compile(r"\b(you|to|let's|me|and i|by) \{|(请|帮我|你|我|要|得|把) ?\{", re.IGNORECASE)
 _END = re.compile(r"[\s.?!。？！…，,]+$")
 
 
@@ -168,6 +169,8 @@ class _Draft:
         text = parts[0]
         for part in parts[1:]:
             frame = self.s.said("join", "{A}. {B}")
+            if _DEMANDS.search(frame):  # "could you {A}" takes no question and no statement
+                raise _Unfit
             text = frame.replace("{A}", clause(text)).replace("{B}", clause(part))
         if len(parts) == 1 and lines[0].text[0].isalpha() and self._command(lines[0]) and self.s.chance(0.2):
             text = self.s.said("polite", "please {A}").replace("{A}", clause(text))
@@ -204,9 +207,8 @@ class _Draft:
         text = self._placed(text, line, setting, first=first)
         asked = re.search(r"\[(.*?)\]", text)
         if asked:
-            question = _END.sub("", asked[1])
-            for step in build.steps:
-                step["args"] = {k: question if v == _ASKED else v for k, v in step["args"].items()}
+            if not build.settle(_ASKED, _END.sub("", asked[1])):
+                raise _Unfit  # the same question twice
             text = text.replace("[", "").replace("]", "")
         return text, left
 
@@ -256,9 +258,13 @@ class _Draft:
         medium = None
         if named is None:
             named, medium = self._pointed(left, facts.name, facts.edits)
+            if medium is not None and "{pic}" in line.text:
+                raise _Unfit  # "cut out the star and blur it in the picture": the star, or the cut-out?
             values["ref"], nouns["ref"] = named.text, named
         if medium is not None:
             return _Left(named, "", build.wish(Wish(facts.name, None), None, given, medium))
+        if named.colour is not None and given.get("colour") == named.colour:
+            raise _Unfit  # painting the red star red
         result = build.wish(Wish(facts.name, about), named, given)
         apart = facts.medium is not None and facts.gives == facts.medium.kind and not facts.edits
         return _Left(named, build.spoken, result if apart else None)
@@ -303,13 +309,10 @@ class _Draft:
         raise _Unfit
 
     def _noisy(self, template: str) -> str:
-        """A long line with one of its plain words replaced by a pseudo-word: what is unknown must not be fatal."""
-        words = template.split(" ")
-        plain = [i for i, word in enumerate(words) if word.isalpha()]
-        if len(plain) < 6:
-            return template
-        words[self.rng.choice(plain)] = pseudo_word(self.rng, self.language)
-        return " ".join(words)
+        """A line with a pseudo-word before or behind it: what is unknown must not be fatal."""
+        words = [pseudo_word(self.rng, self.language) for _ in range(self.rng.choice((1, 1, 2)))]
+        extra = "".join(words) if self.language == "zh" else " ".join(words)
+        return f"{extra}, {template}" if self.s.chance(0.5) else f"{_END.sub('', template)}, {extra}"
 
 
 _ASKED = "\0asked"  # stands for the bracket until it is filled

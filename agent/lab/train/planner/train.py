@@ -136,8 +136,8 @@ def train(
 ) -> Path:
     """Train for `recipe.minutes` of CPU time on requests over the catalogue's tools, and export to `out/model`.
 
-    The state (`out/state.pt`) and an export are written every three minutes; `resume` goes on from there with the
-    clock, the optimiser and the data stream where they stood. `earlier` is a model to start from.
+    The state (`out/state.pt`) and an export are written every three minutes; `resume` goes on from there with the clock
+    and the optimiser where they stood, and fresh requests. `earlier` is a model to start from.
     """
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
@@ -160,7 +160,7 @@ def train(
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         step, spent, gone, seen = state["step"], state["spent"], state["gone"], state["seen"]
-        rng = random.Random(recipe.seed + step)
+        rng = random.Random(f"{recipe.seed}/{step}")  # a stream of its own: no request is seen twice
     log(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer)} tokens")
     stream = batches(generator, tokenizer, recipe, rng)
     cpu_start, wall_start = time.process_time() - spent, time.monotonic() - gone

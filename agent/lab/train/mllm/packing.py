@@ -1,0 +1,140 @@
+"""The questions of many scenes, packed into batches: several questions share one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from ...world.scenes import CLASSES, COLOURS
+from ...world.shapes import WORDS
+from .cells import IGNORED, PATTERNS, SIZES, Array, cell_of, size_index
+from .model import CELLS
+from .phrasings import Phrasebook
+from .questions import GROUNDS, KINDS, LEGIBLE, Asker, Question, Thing, phrase, place_of
+from .words import ANSWER, END
+
+TEXT = 112  # tokens of packed questions a picture
+_DRAWN = 18  # questions that are drawn for a picture; those that find no room are left out
+# How often each kind is drawn: most often those that are learned last. Few scenes have a legible sign, so that it is
+# drawn for nearly each of them; the comparisons of two things are not learned at any share that the others can spare.
+SHARES = {
+    "colour": 0.07, "what": 0.09, "count": 0.13, "count_all": 0.05, "yes_no": 0.17, "where": 0.11, "caption": 0.11,
+    "background": 0.02, "pattern": 0.08, "size": 0.07, "sign": 0.12, "left_of": 0.02, "above": 0.02, "bigger": 0.01,
+}  # fmt: skip
+# Probability of each list among a picture's questions.
+LISTED = {"colour": 0.1, "where": 0.25, "what": 0.15, "count": 0.3, "pattern": 0.2, "size": 0.2}
+_ONCE = {"count_all", "caption", "background", "sign"}  # kinds with one answer a scene
+_CAPTION_WEIGHT = 0.3  # of a caption's token in the loss; it has many
+_CUE_WEIGHT = 0.5
+
+
+def things_of(row: dict[str, Array]) -> list[Thing]:
+    """The objects of one scene as the questions see them; the row's arrays are padded with -1."""
+    found = []
+    for k in np.flatnonzero(row["labels"] >= 0):
+        x, y = (float(value) for value in row["centres"][k])
+        extent, sign = float(row["sizes"][k]), int(row["signs"][k])
+        found.append(
+            Thing(
+                label=CLASSES[int(row["labels"][k])],
+                colour=COLOURS[int(row["colours"][k])],
+                pattern=PATTERNS[int(row["patterns"][k])],
+                size=SIZES[int(size_index(extent))],
+                extent=extent,
+                word=WORDS[sign].lower() if sign >= 0 and extent >= LEGIBLE else None,
+                row=place_of(x, y)[0],
+                column=place_of(x, y)[1],
+                order=cell_of(row["centres"][k]),
+            )
+        )
+    return found
+
+
+def asker_of(row: dict[str, Array], rng: np.random.Generator) -> Asker:
+    """The asker about one scene's arrays."""
+    return Asker(things_of(row), GROUNDS[int(row["background"])], rng)
+
+
+@dataclass
+class Packed:
+    """Questions of N pictures, each N x TEXT: tokens, segment (0: padding), position, next token or IGNORED, weight."""
+
+    ids: Tensor
+    segment: Tensor
+    position: Tensor
+    target: Tensor
+    weight: Tensor
+    kinds: list[list[str]]  # the kind of each segment, in order (segment 1 first)
+
+    def mask(self, pictures: int = CELLS) -> Tensor:
+        """bool N x 1 x T x T over `pictures` picture tokens and the text: a question sees the picture and itself."""
+        count = len(self.ids)
+        segment = torch.cat([torch.zeros(count, pictures, dtype=torch.long), self.segment], 1)
+        seen = segment[:, :, None] == segment[:, None, :]
+        seen[:, :, :pictures] = True
+        return (seen & torch.ones(seen.shape[1:], dtype=torch.bool).tril())[:, None]
+
+
+class Packer:
+    """Turns the truth of scenes into packed questions with the tokenizer's ids."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self.ids: dict[str, int] = tokenizer.get_vocab()
+        self.book = Phrasebook()
+
+    def encode(self, question: Question) -> tuple[list[int], list[bool]]:
+        """Token ids of question, answer mark, answer and end; and which of them the loss counts."""
+        prompt = [self.ids[word] for word in question.prompt.split()] + [self.ids[ANSWER]]
+        answer = [self.ids[word] for word in question.answer.split()]
+        if question.scored is not None:
+            return prompt + answer, [False] * len(prompt) + list(question.scored)
+        return [*prompt, *answer, self.ids[END]], [False] * len(prompt) + [True] * (len(answer) + 1)
+
+    def pack(self, rows: list[dict[str, Array]], rng: np.random.Generator, *, training: bool = True) -> Packed:
+        """Questions for every scene until TEXT is full; in training with lists and with cues asked for."""
+        shape = (len(rows), TEXT)
+        arrays = {name: np.zeros(shape, np.int64) for name in ("ids", "segment", "position")}
+        target, weight = np.full(shape, IGNORED, np.int64), np.zeros(shape, np.float32)
+        kinds: list[list[str]] = []
+        for i, row in enumerate(rows):
+            asker, used = asker_of(row, rng), 0
+            kinds.append([])
+            for question in self._questions(asker, rng, training):
+                ids, scored = self.encode(question)
+                if used + len(ids) > TEXT:
+                    continue
+                span = slice(used, used + len(ids))
+                kinds[i].append(question.kind)
+                arrays["ids"][i, span], arrays["position"][i, span] = ids, np.arange(len(ids))
+                arrays["segment"][i, span] = len(kinds[i])
+                for at in range(1, len(ids)):
+                    if scored[at]:
+                        target[i, used + at - 1] = ids[at]
+                        weight[i, used + at - 1] = _CAPTION_WEIGHT if question.kind == "caption" else 1.0
+                prompt = question.prompt.split()
+                if training and question.cue in prompt:
+                    cue = used + len(prompt) - 1 - prompt[::-1].index(question.cue)
+                    target[i, cue], weight[i, cue] = self.ids[question.answer.split()[0]], _CUE_WEIGHT
+                used += len(ids)
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        return Packed(**tensors, target=torch.from_numpy(target), weight=torch.from_numpy(weight), kinds=kinds)
+
+    def _questions(self, asker: Asker, rng: np.random.Generator, training: bool) -> Iterator[Question]:
+        """In training lists first, each with its probability; then questions by SHARES, caption and total once."""
+        asked: set[str] = set()
+        for kind, share in LISTED.items():
+            question = asker.list_of(kind) if training and rng.random() < share else None
+            if question is not None:
+                yield question
+        shares = np.array([SHARES[kind] for kind in KINDS])
+        for pick in rng.choice(len(KINDS), size=_DRAWN, p=shares / shares.sum()):
+            kind = KINDS[int(pick)]
+            fact = None if kind in asked else asker.ask(kind)
+            if fact is not None:
+                asked |= {kind} & _ONCE
+                yield phrase(fact, self.book, rng, noise=training)
