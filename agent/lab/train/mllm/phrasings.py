@@ -1,4 +1,4 @@
-"""How people ask: the wordings of `phrasings.tsv`, written by hand, and which of them training never sees.
+"""How people ask: the wordings of `phrasings.tsv`, and which of them training never sees.
 
 A line is ``type<TAB>text``; a slot stands in curly braces. One line in ten, chosen by a hash of its text, is held out:
 the evaluation asks in those, so that it says something of wordings that the model was not taught.
