@@ -26,7 +26,10 @@ from .search import goals
 Via = Literal["auto", "direct", "tools", "both"]
 
 GOOD_ENOUGH = 0.6
-"""Share of right answers from which a type of question goes direct."""
+"""Share of right answers from which a type of question goes direct that no expert answers."""
+
+AS_GOOD_AS_EXPERTS = 0.8
+"""The same where experts answer such questions too: they are right on more than eight in ten."""
 
 SURELY_ABOVE = 0.5
 """The lower end of the 95 % interval of that share must pass this, so that a lucky handful proves nothing."""
@@ -123,7 +126,8 @@ class Router:
         right, asked = measured["right"], measured["n"]
         share = right / asked
         facts = {"name": name, "right": right, "n": asked}
-        if share >= GOOD_ENOUGH and wilson_lower(right, asked) > SURELY_ABOVE:
+        enough = AS_GOOD_AS_EXPERTS if question in table("questions")["experts"] else GOOD_ENOUGH
+        if share >= enough and wilson_lower(right, asked) > SURELY_ABOVE:
             return Route("direct", _say(request, "enough", **facts), round(share, 3), question)
         return Route("tools", _say(request, "weak", **facts), round(1 - share, 3), question)
 

@@ -25,6 +25,19 @@ def test_a_colour_question_goes_direct_and_says_why() -> None:
     assert "88 of 100" in route.reason
 
 
+def test_where_experts_answer_too_looking_must_be_as_good() -> None:
+    measured = {"where": {"n": 200, "right": 150}, "size": {"n": 200, "right": 150}, "yes_no": {"n": 200, "right": 170}}
+
+    def way(text: str) -> str:
+        return Router(measured).route(Request(text, [PICTURE]), REGISTRY, ROLES).kind
+
+    assert [way("Where is the car?"), way("How big is the car?"), way("Is there a car?")] == [
+        "tools",
+        "direct",
+        "direct",
+    ]
+
+
 def test_the_reason_is_in_the_language_of_the_request() -> None:
     route = routed("星星是什么颜色？")
     assert route.kind == "direct" and "看图就够了" in route.reason
