@@ -18,7 +18,8 @@ from ....tools.media.masks import Masks
 from ....tools.see.colours import COLOURS, name_pixels
 from ....tools.see.locate import PLACES
 from ..train.planner.words import COLOURS as SAID
-from .tasks import BACKGROUNDS, PATTERNS, Task
+from ..world.captions import BACKGROUND_WORDS, PATTERN_WORDS
+from .tasks import Task
 
 if TYPE_CHECKING:
     from ...result import Result
@@ -45,9 +46,9 @@ def right(task: Task, result: Result) -> bool:
     if task.kind == "where":
         return _place(text) == task.truth
     if task.kind == "background":
-        return _named(text, BACKGROUNDS.values()) == {task.truth}
+        return _named(text, BACKGROUND_WORDS.values()) == {task.truth}
     if task.kind == "pattern":
-        return _named(text, dict.fromkeys(PATTERNS.values())) == {task.truth}
+        return _named(text, dict.fromkeys(PATTERN_WORDS.values())) == {task.truth}
     if task.kind == "size":
         return _named(text, ("small", "medium", "large")) == {task.truth}
     from ..world.scenes import CLASSES

@@ -20,7 +20,7 @@ from ..train.planner import words
 from ..train.planner.catalog import Catalog
 from ..train.planner.nouns import article
 from ..train.planner.phrasings import LOOKS, SLOT, THINGS, Phrasing, Phrasings, agreed
-from ..world.captions import place_of, plural
+from ..world.captions import BACKGROUND_WORDS, PATTERN_WORDS, place_of, plural
 from ..world.scenes import CLASSES, COLOURS, Scene, SceneConfig, render_scene
 
 CONFIG = SceneConfig(count=(1, 5), size=(0.12, 0.40), repeat=0.5)
@@ -40,11 +40,8 @@ LOOKED = ("background", "pattern", "size", "what_colour", "what_place")
 CHINESE = 0.3  # of the requests that are not for looking alone: the MLLM of mini reads English
 INTENTS = {"annotate": "annotate:boxes", "outline": "annotate:masks", "blur_all": "blur:",
            "greyscale_all": "greyscale:", "exist": "count", "where": "locate"}  # fmt: skip
-BACKGROUNDS = {"plain": "plain", "gradient": "shaded", "clutter": "cluttered", "photo": "mottled",
-               "ground": "open ground"}  # fmt: skip
-PATTERNS = {"flat": "plain", "shaded": "plain", "striped": "striped", "dotted": "dotted", "outlined": "outlined"}
 ANSWERS: Mapping[str, tuple[str, ...]] = {
-    "background": tuple(BACKGROUNDS.values()), "pattern": tuple(dict.fromkeys(PATTERNS.values())),
+    "background": tuple(BACKGROUND_WORDS.values()), "pattern": tuple(dict.fromkeys(PATTERN_WORDS.values())),
     "size": ("small", "medium", "large"), "count": ("1", "2", "3"), "exist": ("yes", "no"),
 }  # fmt: skip
 _NUMBER = re.compile(r"how many|number|count|tally|total|sum\b|figure|head|几|多少|数", re.IGNORECASE)
@@ -125,11 +122,11 @@ class Tasks:
         places = Counter(place_of(thing, side) for thing in things)
         values: dict[str, str] = {}
         if kind == "background":
-            truth = BACKGROUNDS[scene.background]
+            truth = BACKGROUND_WORDS[scene.background]
             if truth != wanted:
                 return None
         elif kind in ("pattern", "size"):
-            told = {t.label: PATTERNS[t.texture] if kind == "pattern" else t.size_word for t in things}
+            told = {t.label: PATTERN_WORDS[t.texture] if kind == "pattern" else t.size_word for t in things}
             fit = [label for label, said in told.items() if said == wanted and labels[label] == 1]
             if not fit:
                 return None

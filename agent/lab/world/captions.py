@@ -15,6 +15,16 @@ PLACES = (
 )  # fmt: skip
 """Names of the nine thirds of a picture, row by row."""
 
+BACKGROUND_WORDS = {
+    "plain": "plain", "gradient": "shaded", "clutter": "cluttered", "photo": "mottled", "ground": "open ground",
+}  # fmt: skip
+"""The kinds of background as answers call them."""
+
+PATTERN_WORDS = {
+    "flat": "plain", "shaded": "plain", "striped": "striped", "dotted": "dotted", "outlined": "outlined",
+}  # fmt: skip
+"""The textures of things as answers call them: light from one side is no pattern."""
+
 _BACKGROUND_PHRASES = {
     "plain": "a plain background",
     "gradient": "a background that shades from one tone to another",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .captions import caption, place_of, plural, with_article
+from .captions import BACKGROUND_WORDS, PATTERN_WORDS, caption, place_of, plural, with_article
 from .relations import Relations, relations_of
 from .scenes import CLASSES, COLOURS, Scene, SceneObject, stream
 
@@ -141,11 +141,11 @@ class _Asker:
         return _Fact({}, caption(self.scene), tuple(range(len(self.things))))
 
     def _background(self) -> _Fact:
-        return _Fact({}, self.scene.background)
+        return _Fact({}, BACKGROUND_WORDS[self.scene.background])
 
     def _pattern(self) -> _Fact | None:
         i = self._one(lambda thing: thing.size >= _LEGIBLE)
-        return None if i is None else _Fact({"name": self.names[i]}, self.things[i].texture, (i,))
+        return None if i is None else _Fact({"name": self.names[i]}, PATTERN_WORDS[self.things[i].texture], (i,))
 
     def _size(self) -> _Fact | None:
         i = self._one(lambda t: all(max(t.size / b, b / t.size) >= _SIZE_MARGIN for b in _SIZE_BORDERS))

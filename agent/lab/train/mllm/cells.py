@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...world.captions import PATTERN_WORDS
 from ...world.scenes import BACKGROUNDS, CLASSES, COLOURS
 from ...world.shapes import WORDS
 from .model import CELLS, GRID, WIDTH
 
 IGNORED = -100  # a label that no loss counts
-PATTERNS = ("plain", "striped", "dotted", "outlined")  # of a thing's surface, as answers say it
+PATTERNS = tuple(dict.fromkeys(PATTERN_WORDS.values()))  # plain, striped, dotted, outlined
 SIZES = ("small", "medium", "large")
 _SIZE_BOUNDS = (0.14, 0.26)  # shares of the picture's side between the sizes, as in SceneObject.size_word
 _PATTERN_WEIGHTS = (0.4, 1.3, 1.6, 1.2)  # in the loss: three of five things are plain

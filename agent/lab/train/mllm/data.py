@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ...world.captions import PATTERN_WORDS
 from ...world.scenes import BACKGROUNDS, CLASSES, COLOURS, Scene, SceneConfig, render_scene
 from ...world.shapes import WORDS
 from .cells import PATTERNS, Array
@@ -19,7 +20,6 @@ from .model import CELL, CELLS, GRID, SIDE
 MOST = 8  # objects of a scene that the arrays have room for
 _OWNED = 0.12  # share of a cell's pixels from which an object owns the cell
 _SIGN = CLASSES.index("sign")
-PATTERN_OF = {"flat": "plain", "shaded": "plain"}  # the world's textures that have another name in answers
 
 # The pools that are measured: scenes of few things, to which the gate holds the model, and full ones.
 POOLS = {"few": SceneConfig(count=(1, 4), size=(0.12, 0.40)), "many": SceneConfig(count=(5, 8))}
@@ -41,7 +41,7 @@ def scene_arrays(scene: Scene) -> dict[str, Array]:
     for index, thing in enumerate(scene.objects[:MOST]):
         x0, y0, x1, y1 = thing.box
         labels[index], colours[index] = CLASSES.index(thing.label), COLOURS.index(thing.colour)
-        patterns[index], sizes[index] = PATTERNS.index(PATTERN_OF.get(thing.texture, thing.texture)), thing.size
+        patterns[index], sizes[index] = PATTERNS.index(PATTERN_WORDS[thing.texture]), thing.size
         centres[index] = (x0 + x1) / 2 / side, (y0 + y1) / 2 / side
         if thing.word is not None:
             signs[index] = WORDS.index(thing.word)

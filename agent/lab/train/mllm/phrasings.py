@@ -10,11 +10,11 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from importlib.resources import files
 
 import numpy as np
 
+from ..held_out import held_out
 from .words import UNK, spaced
 
 # The slots of each type of line: one of these sets, exactly. n, n2: a thing; a: a thing with its article; pl: things;
@@ -28,7 +28,6 @@ SLOTS: Mapping[str, tuple[frozenset[str], ...]] = {
         "above": ("n n2",), "bigger": ("n n2",), "before": ("",), "after": ("",),
     }.items()
 }  # fmt: skip
-_HELD_OUT = 10  # one line in so many
 _DRESSED, _BARE, _NOISY = 0.12, 0.12, 0.08  # probabilities of words around, of no final mark, of an unknown word
 _SLOT = re.compile(r"\{(\w+)\}")
 
@@ -60,7 +59,7 @@ def read(line: str) -> Phrasing:
     filled = tuple(re.sub(r"^slot(\w+?)slot$", r"{\1}", token) for token in tokens)
     if sum("{" in token for token in filled) != len(used):
         raise ValueError(f"a slot must stand for itself: {line!r}")
-    return Phrasing(kind, filled, sha256(line.strip().encode()).digest()[0] % _HELD_OUT == 0)
+    return Phrasing(kind, filled, held_out(line))
 
 
 @cache

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...world.scenes import CLASSES, COLOURS
+from ...world.captions import BACKGROUND_WORDS
+from ...world.scenes import BACKGROUNDS, CLASSES, COLOURS
 from ...world.shapes import WORDS
 from .cells import PATTERNS, SIZES
 from .phrasings import Phrasebook, article, phrasings
@@ -22,7 +23,7 @@ KINDS = (
     "colour", "what", "count", "count_all", "yes_no", "where", "caption", "background", "pattern", "size", "sign",
     "left_of", "above", "bigger",
 )  # fmt: skip
-GROUNDS = ("plain", "shaded", "cluttered", "mottled", "open ground")  # the world's backgrounds, as answers say it
+GROUNDS = tuple(BACKGROUND_WORDS[name] for name in BACKGROUNDS)  # plain, shaded, cluttered, mottled, open ground
 LEGIBLE = 0.26  # size of a sign (share of the picture's side) from which its word is asked for
 _LIMIT = 8  # the largest number that is asked for
 _COLOURED = 0.1  # probability that a thing is named with its colour

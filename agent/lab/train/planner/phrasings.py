@@ -22,7 +22,6 @@ the lines that the MLLM never sees held out here as well.
 
 from __future__ import annotations
 
-import hashlib
 import random
 import re
 import zlib
@@ -32,6 +31,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ..held_out import held_out
 from .catalog import MEDIA, Argument, Catalog, Facts
 
 FOLDER = Path(__file__).parent / "phrasings"
@@ -94,8 +94,7 @@ def looks(catalog: Catalog) -> Iterator[Phrasing]:
         kind, _, text = line.partition("\t")
         if asker and kind in LOOKED:
             text = text.replace("{c}", "{tint}").replace("{p}", "{place}")
-            held_out = hashlib.sha256(line.strip().encode()).digest()[0] % 10 == 0
-            yield Phrasing((asker.name,), f"[{text}]", held_out)
+            yield Phrasing((asker.name,), f"[{text}]", held_out(line))
 
 
 def split_intent(intent: str, catalog: Catalog) -> tuple[Facts, str | None]:
