@@ -30,12 +30,10 @@ LlamaForCausalLM, {parameters:.1f} M parameters, float16, byte-level BPE of {voc
 
 - Data: requests with gold plans filled from {phrasings} phrasings of several authors, English and Chinese
   (`agent/lab/train/planner/phrasings/`), over the tools of the registry; close to half of the nouns are
-  pseudo-words, so
-  that it copies labels from the request instead of knowing them.
+  pseudo-words, so that it copies labels from the request instead of knowing them.
 - Recipe: `panmodal train planner`, or `python -m panmodal.agent.lab.train.planner --minutes 90 --out FOLDER`, which
   `--from` an earlier model starts with that. These weights: {requests} requests, {minutes} CPU minutes of one
-  core, seed
-  {seed}, from the planner of 135,000 requests before them. More phrasings joined while it trained (at 72, 109 and 150
+  core, seed {seed}, from the planner of 135,000 requests before them. More phrasings joined while it trained (at 72, 109 and 150
   thousand requests), and gold plans were mended (at 282 thousand): the command alone does not repeat it.
 - It decodes under a grammar made for the request (`planners/backends/constraint.py`), so every plan parses, its
   references exist and its kinds fit; whether it is the plan that was meant is measured below.
@@ -50,8 +48,7 @@ Share of exactly right plans (canonical form), greedy, {count} fresh requests a 
 
 Rows: `seen` phrasings and nouns as trained; set (a), phrasings held out from training: `forms` one wish, `nouns`
 one wish with held-out nouns, `joined` several wishes or every one of several pictures; set (b), the same with
-phrasings of
-authors apart who have seen no training data: `b_forms`, `b_nouns`, `b_joined`.
+phrasings of authors apart who have seen no training data: `b_forms`, `b_nouns`, `b_joined`.
 
 Limits: conditions ("if there is a cat …"), comparisons and exclusions ("everything but the star") are planned wrongly
 or asked of the picture; so are more than three wishes. It knows no tool but those above.
