@@ -30,6 +30,8 @@ SPLITS = ("train", "seen", "forms", "nouns", "joined", "b_forms", "b_nouns", "b_
 CHINESE = 0.35  # share of requests in Chinese
 
 _DEMANDS = re.compile(r"\b(you|to|let's|me|and i|by) \{|(请|帮我|你|我|要|得|把) ?\{", re.IGNORECASE)
+# A frame whose own words follow a clause at once: where a question ends there is then no saying.
+_TRAILS = re.compile(r"\{[AB]\} ?(?!(and|then|also|next|please|thanks|for|as|after|but|plus|finally)\b)[^\W\d_]")
 _END = re.compile(r"[\s.?!。？！…，,]+$")
 
 
@@ -169,11 +171,14 @@ class _Draft:
         text = parts[0]
         for part in parts[1:]:
             frame = self.s.said("join", "{A}. {B}")
-            if _DEMANDS.search(frame):  # "could you {A}" takes no question and no statement
-                raise _Unfit
+            asks = any("[" in line.text for line in lines)
+            if _DEMANDS.search(frame) or (asks and _TRAILS.search(frame)):
+                raise _Unfit  # "could you {A}" takes no question and no statement
             text = frame.replace("{A}", clause(text)).replace("{B}", clause(part))
         if len(parts) == 1 and lines[0].text[0].isalpha() and self._command(lines[0]) and self.s.chance(0.2):
-            text = self.s.said("polite", "please {A}").replace("{A}", clause(text))
+            frame = self.s.said("polite", "please {A}")
+            if not ("[" in lines[0].text and _TRAILS.search(frame)):
+                text = frame.replace("{A}", clause(text))
         return _END.sub("", text) if self.s.chance(0.15) else text
 
     def _command(self, line: Phrasing) -> bool:

@@ -33,8 +33,8 @@ LlamaForCausalLM, {parameters:.1f} M parameters, float16, byte-level BPE of {voc
   pseudo-words, so that it copies labels from the request instead of knowing them.
 - Recipe: `panmodal train planner`, or `python -m panmodal.agent.lab.train.planner --minutes 90 --out FOLDER`, which
   `--from` an earlier model starts with that. These weights: {requests} requests, {minutes} CPU minutes of one
-  core, seed {seed}, from the planner of 135,000 requests before them. More phrasings joined while it trained (at 72, 109 and 150
-  thousand requests), and gold plans were mended (at 282 thousand): the command alone does not repeat it.
+  core, seed {seed}, from the planner of 135,000 requests before them. More phrasings joined while it trained (at 72,
+  109 and 150 thousand requests), and gold plans were mended (at 282 thousand): the command alone does not repeat it.
 - It decodes under a grammar made for the request (`planners/backends/constraint.py`), so every plan parses, its
   references exist and its kinds fit; whether it is the plan that was meant is measured below.
 - Prompt: `planners/backends/prompt_format.py`; `panmodal.json` names the trained tools and the digest of their
