@@ -102,6 +102,8 @@ def test_the_user_decides_where_the_user_says_so() -> None:
         ("Is the star to the left of the car?", "left_of"),
         ("Is the star above the car?", "above"),
         ("say where the sign is", None),
+        ("have the triangles outlined", None),
+        ("has the picture got a star in it", "yes_no"),
         ("where is the lower star", "where"),
         ("is there a striped ball", "yes_no"),
         ("cut it out", None),

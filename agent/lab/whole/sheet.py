@@ -65,10 +65,10 @@ def contact_sheet(tiles: Sequence[Shown]) -> Pillow.Image:
         frame.paste(picture, ((_TILE - picture.width) // 2, (_TILE - picture.height) // 2))
         sheet.paste(frame, (x, y))
         below = y + _TILE + 6
-        for line in textwrap.wrap(tile.asked, 38)[:2]:
+        for line in textwrap.wrap(tile.asked, 36)[:2]:
             pen.text((x, below), line, _INK, _font(13))
             below += _LINE
-        for line in textwrap.wrap(f"{tile.said} ({tile.way})", 38)[:2]:
+        for line in textwrap.wrap(f"{tile.said} ({tile.way})", 36)[:2]:
             pen.text((x, below), line, _GOOD if tile.right else _BAD, _font(13))
             below += _LINE
     return sheet
