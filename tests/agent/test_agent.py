@@ -209,6 +209,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(make_agent: Make, scene: Ima
 
     plan = as_plan({"id": "p", "tool": "press", "args": {"image": "$in.image"}}, answer=["$p"])
     agent = make_agent(more=[press])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
     with pytest.raises(KeyboardInterrupt, match="panmodal resume ") as interrupt:
         agent.run("press", scene, plan=plan)
     run_id = str(interrupt.value).split()[-1]
