@@ -1,4 +1,6 @@
-"""Phrasings of requests, written by many hands: files of lines `intent<TAB>text` with slots in braces. Stdlib only.
+"""Phrasings of requests by several authors: files of lines `intent<TAB>text` with slots in braces. Stdlib only.
+
+The authors are language models that wrote in different roles, each without sight of the others' lines.
 
 An intent is a tool of the registry, or `tool:argument` where the tool can be about several things ("annotate:masks"),
 or `tool:` for the whole medium ("blur:"). Intents joined by "+" are several wishes said in one sentence; the slots of

@@ -28,7 +28,8 @@ Writes plans: from a request and the kinds of what is attached to a plan of at m
 {tools}.
 LlamaForCausalLM, {parameters:.1f} M parameters, float16, byte-level BPE of {vocabulary} tokens. Licence: Apache-2.0.
 
-- Data: requests with gold plans filled from {phrasings} phrasings of several authors, English and Chinese
+- Data: requests with gold plans filled from {phrasings} phrasings of several authors
+  (language models in different roles), English and Chinese
   (`agent/lab/train/planner/phrasings/`), over the tools of the registry; close to half of the nouns are
   pseudo-words, so that it copies labels from the request instead of knowing them.
 - Recipe: `panmodal train planner`, or `python -m panmodal.agent.lab.train.planner --minutes 90 --out FOLDER`, which
