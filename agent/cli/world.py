@@ -149,9 +149,9 @@ def speech(
     with errors_as_exit_codes(as_json):
         from ..lab.world.speech import write_speech
 
-        _report(
-            "speech", write_speech(out, seed=seed, count=count, split=split.value), seed, count, split.value, as_json
-        )
+        with counting("speech") as progress:
+            truth = write_speech(out, seed=seed, count=count, split=split.value, progress=progress)
+        _report("speech", truth, seed, count, split.value, as_json)
 
 
 @app.command()
@@ -169,9 +169,9 @@ def sounds(
     with errors_as_exit_codes(as_json):
         from ..lab.world.sounds import write_sounds
 
-        _report(
-            "sounds", write_sounds(out, seed=seed, count=count, split=split.value), seed, count, split.value, as_json
-        )
+        with counting("sounds") as progress:
+            truth = write_sounds(out, seed=seed, count=count, split=split.value, progress=progress)
+        _report("sounds", truth, seed, count, split.value, as_json)
 
 
 @app.command()

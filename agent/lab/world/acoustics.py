@@ -6,7 +6,6 @@ Samples are (N,) float32 mono, full scale -1 to 1; ratios are in dB of mean powe
 from __future__ import annotations
 
 import io
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....tools.errors import InputError
+from .samples import Sample, write_samples
 from .scenes import SPLITS
 
 RATE = 16_000
@@ -155,18 +155,10 @@ def write_recordings(
     """
     if split not in SPLITS:
         raise InputError(f"the world has no split {split!r}", hint=f"its splits are {', '.join(SPLITS)}")
-    if count < 1 or seed < 0:
-        raise InputError(f"{count} samples of seed {seed} cannot be written", hint="count from 1, seeds from 0")
-    out.mkdir(parents=True, exist_ok=True)
-    truth = out / "truth.jsonl"
-    truth.unlink(missing_ok=True)  # what an earlier call left is no longer the truth
-    lines = []
-    for index in range(count):
-        samples, line = record(seed * 1_000_003 + index)
+
+    def sample(number: int, index: int) -> Sample:
+        samples, line = record(number)
         file = f"{name}-{index:05d}.wav"
-        (out / file).write_bytes(wav_bytes(samples))
-        lines.append(json.dumps({"audio": file, **line}, ensure_ascii=False))
-        if progress is not None:
-            progress(index + 1, count)
-    truth.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return truth
+        return {file: wav_bytes(samples)}, {"audio": file, **line}
+
+    return write_samples(out, seed, count, sample, progress)

@@ -7,9 +7,7 @@ the files are there. A sample depends on seed, index, split and options only: mo
 from __future__ import annotations
 
 import io
-import json
 import random
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,12 +23,11 @@ from .clips import Clip, ClipConfig, render_clip
 from .clouds import Cloud, CloudConfig, ply_bytes, render_cloud
 from .questions import questions_of
 from .relations import depth_order, relations_of
+from .samples import Progress, Sample, write_samples
 from .scenes import SPLITS, Scene, SceneConfig, render_scene
 
-Progress = Callable[[int, int], None]
 """Told (done, of) after each sample."""
 
-Sample = tuple[dict[str, bytes], dict[str, Any]]
 """Files by name, and the line of truth."""
 
 
@@ -144,7 +141,7 @@ def write_scenes(
         }
         return pictures, {"image": name, **scene_truth(scene)}
 
-    return _write(out, seed, count, sample, progress)
+    return write_samples(out, seed, count, sample, progress)
 
 
 def write_clips(
@@ -178,7 +175,7 @@ def write_clips(
         name = f"clip-{index:05d}.mp4"
         return {name: mp4_bytes(clip.frames, clip.rate)}, {"video": name, **clip_truth(clip)}
 
-    return _write(out, seed, count, sample, progress)
+    return write_samples(out, seed, count, sample, progress)
 
 
 def write_clouds(
@@ -208,7 +205,7 @@ def write_clouds(
         name = f"cloud-{index:05d}.ply"
         return {name: ply_bytes(cloud)}, {"point_cloud": name, **cloud_truth(cloud)}
 
-    return _write(out, seed, count, sample, progress)
+    return write_samples(out, seed, count, sample, progress)
 
 
 def write_requests(out: Path, *, seed: int, count: int, split: str = "train", progress: Progress | None = None) -> Path:
@@ -229,7 +226,7 @@ def write_requests(out: Path, *, seed: int, count: int, split: str = "train", pr
         example = generator.sample(random.Random(f"requests/{split}/{number}"), split)
         return {}, {"seed": number, "split": split, **asdict(example)}
 
-    return _write(out, seed, count, sample, progress)
+    return write_samples(out, seed, count, sample, progress)
 
 
 def _check(objects: tuple[int, int], side: int, split: str) -> None:
@@ -241,25 +238,6 @@ def _check(objects: tuple[int, int], side: int, split: str) -> None:
         raise InputError(f"a side of {side} pixels cannot be drawn", hint="sides have 64 to 2048 pixels")
     if split not in SPLITS:
         raise InputError(f"the world has no split {split!r}", hint=f"its splits are {', '.join(SPLITS)}")
-
-
-def _write(out: Path, seed: int, count: int, sample: Callable[[int, int], Sample], progress: Progress | None) -> Path:
-    """Write what ``sample(seed of the sample, index)`` gives for each index, and then the truth of all."""
-    if count < 1 or seed < 0:
-        raise InputError(f"{count} samples of seed {seed} cannot be written", hint="count from 1, seeds from 0")
-    out.mkdir(parents=True, exist_ok=True)
-    truth = out / "truth.jsonl"
-    truth.unlink(missing_ok=True)  # what an earlier call left is no longer the truth
-    lines = []
-    for index in range(count):
-        files, line = sample(seed * 1_000_003 + index, index)
-        for name, content in files.items():
-            (out / name).write_bytes(content)
-        lines.append(json.dumps(line, ensure_ascii=False))
-        if progress is not None:
-            progress(index + 1, count)
-    truth.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return truth
 
 
 def _png(picture: NDArray[Any]) -> bytes:
