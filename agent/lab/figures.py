@@ -11,9 +11,13 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...planners.router import wilson_lower
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _TARGETS = Path(__file__).with_name("targets.toml")
 
@@ -97,3 +101,8 @@ def targets(name: str) -> dict[str, Target]:
 def wilson(right: int, count: int) -> tuple[float, float]:
     """95 % score interval of a share, in 0 to 1; its upper end mirrors the lower one of the wrong answers."""
     return (wilson_lower(right, count), 1 - wilson_lower(count - right, count)) if count else (0.0, 1.0)
+
+
+def mask_iou(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    """Intersection over union of two masks of one shape; 0 where both are empty."""
+    return float((mask & truth).sum() / max(1, (mask | truth).sum()))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ...tools.media.image import Image
 from ...tools.media.masks import Masks
 from ..agent import Agent
-from .figures import Figures, wilson
+from .figures import Figures, mask_iou, wilson
 from .world.captions import plural
 from .world.scenes import COLOURS, Scene, SceneConfig, render_scene
 
@@ -80,7 +80,8 @@ def _ask(agent: Agent, scene: Scene, rng: np.random.Generator, tally: Tally) -> 
     tally.judge("count_exact", said == truth, scene=scene.seed, request=request, said=result.text, truth=truth)
     largest = scene.largest(label)
     assert largest is not None
-    iou = _iou(_cut(result), scene.mask(largest))
+    cut = _cut(result)
+    iou = 0.0 if cut is None else mask_iou(cut, scene.mask(largest))
     tally.judge("cut_out_iou_70", iou >= 0.7, scene=scene.seed, request=request, iou=round(iou, 3))
     single = [thing for thing in scene.objects if len(scene.labelled(thing.label)) == 1]
     if single:
@@ -123,12 +124,6 @@ def _cut(result: Result) -> NDArray[np.bool_] | None:
                 if isinstance(artifact, Masks) and len(artifact):
                     return np.asarray(artifact.bitmaps.any(axis=0), np.bool_)
     return None
-
-
-def _iou(mask: NDArray[np.bool_] | None, truth: NDArray[np.bool_]) -> float:
-    if mask is None:
-        return 0.0
-    return float((mask & truth).sum() / max(1, (mask | truth).sum()))
 
 
 def _figures(seed: int, drawn: Sequence[Scene], tally: Tally) -> Figures:

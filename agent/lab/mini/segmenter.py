@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....tools.loaders.sam_builder import Marks, segment_boxes, segment_points
+from ..figures import mask_iou
 from ..train.segmenter import PROMPTS, Prompt, opened, overlaps
 from ..world.scenes import Scene, SceneConfig, render_scene
 from .apart import TRAINED, Drawn, check_scenes
@@ -85,8 +86,8 @@ def _guessed(sam: Any, prompt: Prompt, scenes: Sequence[Scene], seed: int) -> _G
             points = [_point_on(mask, rng) for mask in true]
             plain = [_disc(mask.shape, point) for mask, point in zip(true, points, strict=True)]
             masks, _ = segment_points(sam, grey, [Marks(point[None], np.ones(1, np.bool_)) for point in points])
-        shapes += map(_iou, plain, true)
-        blind += map(_iou, masks, true)
+        shapes += map(mask_iou, plain, true)
+        blind += map(mask_iou, masks, true)
     return _Guesses(float(np.mean(shapes)), float(np.mean(blind)))
 
 
@@ -108,7 +109,3 @@ def _disc(shape: tuple[int, ...], point: NDArray[np.float32]) -> Masks:
     rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
     found: Masks = (rows - point[1]) ** 2 + (columns - point[0]) ** 2 <= (_DISC * max(shape)) ** 2
     return found
-
-
-def _iou(mask: Masks, true: Masks) -> float:
-    return float((mask & true).sum() / max(1, (mask | true).sum()))

@@ -17,6 +17,7 @@ from ....tools.media.image import Image
 from ....tools.media.masks import Masks
 from ....tools.see.colours import COLOURS, name_pixels
 from ....tools.see.locate import PLACES
+from ..figures import mask_iou
 from ..train.planner.words import COLOURS as SAID
 from ..world.captions import BACKGROUND_WORDS, PATTERN_WORDS
 from .tasks import Task
@@ -115,7 +116,10 @@ def _made(task: Task, result: Result) -> bool:
             return bool((pixels == pixels[..., :1]).all()) and pixels.shape == scene.image.shape
         return bool(np.array_equal(pixels, blur(Image.from_array(scene.image)).pixels))
     masks = _of(about, Masks)
-    if not isinstance(masks, Masks) or _iou(np.asarray(masks.bitmaps.any(axis=0), np.bool_), _true(task)) < MASK_IOU:
+    if (
+        not isinstance(masks, Masks)
+        or mask_iou(np.asarray(masks.bitmaps.any(axis=0), np.bool_), _true(task)) < MASK_IOU
+    ):
         return False
     if task.kind == "segment":
         return True
@@ -146,10 +150,6 @@ def _box_iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
     both = float(np.clip(high - low, 0, None).prod())
     return both / float((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - both)
-
-
-def _iou(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    return float((mask & truth).sum() / max(1, (mask | truth).sum()))
 
 
 def _painted(image: Image, task: Task) -> str:
