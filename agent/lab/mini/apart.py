@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ....tools.errors import PanmodalError
+from ..train.mllm.data import ALIKE, ALIKE_SEED, MIXTURE, POOLS
 from ..train.mllm.phrasings import Phrasing as Wording
 from ..train.planner import words
 from ..train.planner.catalog import Catalog
@@ -51,9 +52,9 @@ class Drawn:
 
 TRAINED: Mapping[str, tuple[Drawn, ...]] = {
     "mllm": (
-        Drawn("train", range(60_000), SceneConfig(count=(1, 4), size=(0.12, 0.40))),
-        Drawn("train", range(60_000), SceneConfig(count=(5, 8))),
-        Drawn("val", range(1_000), SceneConfig(count=(1, 4), size=(0.12, 0.40))),
+        *(Drawn("train", range(60_000), config) for _, config in MIXTURE),
+        Drawn("train", range(ALIKE_SEED, ALIKE_SEED + 20_000), ALIKE),
+        Drawn("val", range(1_000), POOLS["few"]),
     ),
     "detector": (Drawn("train", range(10_000)), Drawn("val", range(1_150))),
     "segmenter": (

@@ -13,17 +13,20 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+import panmodal.agent.lab.train.mllm.__main__ as command
 from panmodal.agent.lab.train.mllm.cells import cells_of, distinct
-from panmodal.agent.lab.train.mllm.data import POOLS, Pool, mirrored, scene_arrays, write_shard
+from panmodal.agent.lab.train.mllm.data import ALIKE_SEED, POOLS, Pool, alike, mirrored, scene_arrays, write_shard
 from panmodal.agent.lab.train.mllm.evaluate import answers, balanced_facts, f1, measure, mentions
-from panmodal.agent.lab.train.mllm.model import CELLS, build_model, export, normalise
+from panmodal.agent.lab.train.mllm.model import CELLS, WIDTH, build_model, export, normalise
 from panmodal.agent.lab.train.mllm.packing import TEXT, Packer, asker_of
 from panmodal.agent.lab.train.mllm.phrasings import SLOTS, Phrasebook, phrasings, read
 from panmodal.agent.lab.train.mllm.questions import GROUNDS, KINDS, Asker, Fact, phrase, place_of, plural, vocabulary
 from panmodal.agent.lab.train.mllm.runner import Runner
 from panmodal.agent.lab.train.mllm.stages import STAGES, Learner
 from panmodal.agent.lab.train.mllm.words import UNK, build_tokenizer, spaced
+from panmodal.agent.lab.train.recipes import RECIPES, Order
 from panmodal.agent.lab.world.scenes import BACKGROUNDS, CLASSES, COLOURS, Scene, SceneObject, render_scene
+from panmodal.tools.errors import InputError
 
 SHIPPED = Path(str(files("panmodal.agent.profiles"))) / "mini" / "mllm"
 RANDOM_WORDS = {"plain": ("flat", "shaded")}  # textures that answers call otherwise
@@ -158,7 +161,7 @@ def test_the_tokenizer_splits_as_the_generator_does_and_survives_foreign_words()
 
 
 def test_packed_questions_see_the_picture_and_themselves_only(tmp_path: Path) -> None:
-    write_shard(tmp_path / "val-000.npz", "val", 0, 4, POOLS["few"])
+    write_shard(tmp_path / "val-000.npz", "val", 0, 4, lambda _: POOLS["few"])
     rows = Pool(tmp_path, "val-*.npz").rows(range(4))
     packed = Packer(build_tokenizer(vocabulary())).pack(rows, np.random.default_rng(0))
     mask = packed.mask()[0, 0]
@@ -168,7 +171,7 @@ def test_packed_questions_see_the_picture_and_themselves_only(tmp_path: Path) ->
 
 
 def test_cells_carry_the_labels_of_the_thing_at_their_centre(tmp_path: Path) -> None:
-    write_shard(tmp_path / "val-000.npz", "val", 0, 6, POOLS["few"])
+    write_shard(tmp_path / "val-000.npz", "val", 0, 6, lambda _: POOLS["few"])
     rows = [row for row in Pool(tmp_path, "val-*.npz").rows(range(6)) if distinct(row)]
     for seen in (rows, [mirrored(row) for row in rows]):
         cells = cells_of(seen)
@@ -195,7 +198,7 @@ def test_an_untrained_model_saves_loads_answers_and_lends_its_weights(tmp_path: 
     with torch.inference_mode():
         assert torch.allclose(model(**inputs).logits, loaded(**inputs).logits, atol=0.02)
     assert len(answers(loaded, processor, [picture, picture], ["what is red?", "How many zeppelins are there?"])) == 2
-    write_shard(tmp_path / "val-000.npz", "val", 0, 2, POOLS["few"])
+    write_shard(tmp_path / "val-000.npz", "val", 0, 2, lambda _: POOLS["few"])
     learner = Learner(Pool(tmp_path, "val-*.npz"), [], 1)
     learner.warm_start(tmp_path)
     assert torch.allclose(learner.model.lm_head.weight, model.lm_head.weight, atol=1e-3)
@@ -203,7 +206,7 @@ def test_an_untrained_model_saves_loads_answers_and_lends_its_weights(tmp_path: 
 
 @pytest.mark.parametrize("name", list(STAGES))
 def test_every_stage_takes_steps_and_resumes(tmp_path: Path, name: str) -> None:
-    write_shard(tmp_path / "val-000.npz", "val", 0, 8, POOLS["few"])
+    write_shard(tmp_path / "val-000.npz", "val", 0, 8, lambda _: POOLS["few"])
     pool = Pool(tmp_path, "val-*.npz")
     lines: list[str] = []
     runner = Runner(Learner(pool, pool.rows(range(8)), 0), tmp_path, log=lines.append)
@@ -211,6 +214,59 @@ def test_every_stage_takes_steps_and_resumes(tmp_path: Path, name: str) -> None:
     assert all(0 <= value <= 1 for value in measures.values()) and f"{name} " in lines[-1]
     again = Runner(Learner(pool, pool.rows(range(8)), 1), tmp_path, log=lines.append)
     assert again.run(name, 0.01) == measures  # its minutes are spent, so the weights are the same
+
+
+def test_scenes_of_few_classes_have_several_things_of_one(tmp_path: Path) -> None:
+    write_shard(tmp_path / "train-000.npz", "train", ALIKE_SEED, 20, alike)
+    labels = [row["labels"][row["labels"] >= 0] for row in Pool(tmp_path, "train-*.npz").rows(range(20))]
+    assert all(len(set(each)) <= 3 for each in labels)
+    assert {int(np.bincount(each).max()) for each in labels} >= {2, 3, 4}
+
+
+def test_a_step_computes_on_the_learners_device(tmp_path: Path) -> None:
+    write_shard(tmp_path / "val-000.npz", "val", 0, 3, lambda _: POOLS["few"])
+    pool, device = Pool(tmp_path, "val-*.npz"), torch.device("meta")  # without numbers, but it refuses other devices'
+    learner = Learner(pool, [], 0, device=device)
+    cells, packed = learner.cells(pool.rows(range(3))), learner.packed(pool.rows(range(3)))
+    features = torch.empty(3, CELLS, WIDTH, device=device)
+    pictures = normalise(torch.empty(3, 144, 144, 3, dtype=torch.uint8, device=device))
+    made = [learner.heads.loss(features, cells), learner.oracle(cells), learner.embed(packed.ids), packed.mask()]
+    assert {each.device.type for each in (*made, packed.target, packed.weight, pictures)} == {"meta"}
+
+
+def test_a_warm_joint_stage_starts_from_the_tower_trained_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "SHARD", 6)
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer(vocabulary())
+    export(build_model(tokenizer).eval(), tokenizer, tmp_path / "warm")
+    write_shard(tmp_path / "work" / "scenes" / "train-000.npz", "train", 0, 6)
+    write_shard(tmp_path / "work" / "scenes" / "val-000.npz", "val", 0, 6, lambda _: POOLS["few"])
+    said: list[str] = []
+
+    def run(stage: str, warm: Path | None) -> None:
+        options = {"minutes": 0.001, "work": tmp_path / "work", "shards": 0, "stages": (stage,), "warm": warm}
+        command.train(tmp_path / "out", **options, log=said.append)  # type: ignore[arg-type]
+
+    with pytest.raises(SystemExit, match="connector"):
+        run("joint", None)
+    run("vision", tmp_path / "warm")
+    run("joint", tmp_path / "warm")
+    kept = [torch.load(tmp_path / "work" / "checkpoints" / f"{name}.pt")["heads"] for name in ("vision", "joint")]
+    assert [line.split()[0] for line in said] == ["vision", "joint"]
+    assert all(torch.allclose(kept[0][name], kept[1][name], atol=1e-2) for name in kept[0])
+
+
+def test_the_recipe_takes_the_orders_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, object] = {}
+    monkeypatch.setattr(command, "train", lambda out, **options: given.update(options))
+    RECIPES["mllm"](Order(tmp_path, 1, device="meta"))
+    assert given["device"] == "meta" and given["work"] == tmp_path / "work"
+    absent = "cuda" if not torch.cuda.is_available() else "abacus"
+    with pytest.raises(InputError, match=f"cannot train on '{absent}' here") as caught:
+        RECIPES["mllm"](Order(tmp_path, 1, device=absent))
+    assert caught.value.facts["field"] == "device"
 
 
 def test_measured_answers_are_balanced_and_captions_are_scored_by_their_mentions() -> None:

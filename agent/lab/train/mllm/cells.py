@@ -42,6 +42,10 @@ class Cells:
     sign: Tensor
     background: Tensor
 
+    def to(self, device: torch.device) -> Cells:
+        """The same labels on a device."""
+        return Cells(**{name: labels.to(device) for name, labels in vars(self).items()})
+
     @property
     def weight(self) -> Tensor:
         """How much a cell counts: centre 3, object 1, background 0.25."""
@@ -114,10 +118,10 @@ class Heads(nn.Module):
     def loss(self, features: Tensor, cells: Cells) -> Tensor:
         """The weighted loss over all cells; `features` N x CELLS x WIDTH."""
         weight = cells.weight
-        index = torch.arange(CELLS).expand(len(features), CELLS)
+        index = torch.arange(CELLS, device=features.device).expand(len(features), CELLS)
         place = _entropy(self.row(features), index // GRID, None) + _entropy(self.column(features), index % GRID, None)
         centre = F.binary_cross_entropy_with_logits(
-            self.centre(features)[..., 0], cells.centre, pos_weight=torch.tensor(4.0)
+            self.centre(features)[..., 0], cells.centre, pos_weight=features.new_tensor(4.0)
         )
         owned = (cells.label < len(CLASSES)) * weight
         distance = F.smooth_l1_loss(self.extent(features)[..., 0], cells.extent, reduction="none", beta=0.1)
@@ -127,7 +131,7 @@ class Heads(nn.Module):
             + _entropy(self.colour(features), cells.colour, weight)
             + centre
             + 0.1 * place
-            + 2.0 * _entropy(self.pattern(features), cells.pattern, owned, torch.tensor(_PATTERN_WEIGHTS))
+            + 2.0 * _entropy(self.pattern(features), cells.pattern, owned, features.new_tensor(_PATTERN_WEIGHTS))
             + 0.4 * _entropy(self.size(features), cells.size, weight)
             + extent
             + 0.1 * _entropy(self.sign(features), cells.sign, weight)

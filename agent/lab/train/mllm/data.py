@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -30,6 +31,9 @@ MIXTURE: tuple[tuple[float, SceneConfig], ...] = (
     (0.13, POOLS["many"]),
     (0.02, SceneConfig(count=(0, 0))),
 )
+# Scenes whose things are of one, two or three classes: in the mixture four of a class are seldom and then small.
+ALIKE = SceneConfig(count=(3, 5), size=(0.12, 0.40))
+ALIKE_SEED = 1_000_000  # the first of their seeds
 
 
 def scene_arrays(scene: Scene) -> dict[str, Array]:
@@ -56,15 +60,24 @@ def scene_arrays(scene: Scene) -> dict[str, Array]:
     }  # fmt: skip
 
 
-def write_shard(path: Path, split: str, first: int, count: int, config: SceneConfig | None = None) -> None:
-    """Render `count` scenes from seed `first` and save them as one .npz (from MIXTURE unless a config is given)."""
-    rows = []
-    for seed in range(first, first + count):
-        chosen = config
-        if chosen is None:
-            roll, shares = np.random.default_rng([7, seed]).random(), np.cumsum([share for share, _ in MIXTURE])
-            chosen = MIXTURE[min(int(np.searchsorted(shares, roll)), len(MIXTURE) - 1)][1]
-        rows.append(scene_arrays(render_scene(seed, chosen, split=split)))
+def alike(seed: int) -> SceneConfig:
+    """ALIKE with the classes of this seed's scene."""
+    rng = np.random.default_rng([8, seed])
+    return replace(ALIKE, classes=tuple(map(str, rng.choice(CLASSES, int(rng.integers(1, 4)), replace=False))))
+
+
+def mixed(seed: int) -> SceneConfig:
+    """The part of MIXTURE that this seed's scene is drawn from."""
+    roll, shares = np.random.default_rng([7, seed]).random(), np.cumsum([share for share, _ in MIXTURE])
+    return MIXTURE[min(int(np.searchsorted(shares, roll)), len(MIXTURE) - 1)][1]
+
+
+def write_shard(
+    path: Path, split: str, first: int, count: int, config_of: Callable[[int], SceneConfig] = mixed
+) -> None:
+    """Render `count` scenes from seed `first`, each from the config of its seed, and save them as one .npz."""
+    seeds = range(first, first + count)
+    rows = [scene_arrays(render_scene(seed, config_of(seed), split=split)) for seed in seeds]
     part = path.with_suffix(".part.npz")
     part.parent.mkdir(parents=True, exist_ok=True)
     np.savez(part, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})  # type: ignore[arg-type]

@@ -93,7 +93,7 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
 
 def normalise(pictures: Tensor) -> Tensor:
     """uint8 N x H x W x 3 to the tower's float32 N x 3 x H x W (as the processor does it)."""
-    mean, std = torch.tensor(MEAN), torch.tensor(STD)
+    mean, std = (torch.tensor(values, device=pictures.device) for values in (MEAN, STD))
     return ((pictures.float() / 255 - mean) / std).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
@@ -109,7 +109,8 @@ def export(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None
     config.json says float32: stored halves are widened on loading, as halves are slow on a CPU.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    halves = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
+    state = {name: value.cpu() for name, value in model.state_dict().items()}
+    halves = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
     model.save_pretrained(folder, state_dict=halves, safe_serialization=True)
     build_processor(tokenizer).save_pretrained(folder)
     (folder / "model.safetensors").chmod(0o644)  # the library writes files that only their owner may read

@@ -20,11 +20,11 @@ from .words import ANSWER, END
 
 TEXT = 112  # tokens of packed questions a picture
 _DRAWN = 18  # questions that are drawn for a picture; those that find no room are left out
-# How often each kind is drawn: most often those that are learned last. Few scenes have a legible sign, so that it is
-# drawn for nearly each of them; the comparisons of two things are not learned at any share that the others can spare.
+# How often each kind is drawn: most often those that are learned last. Signs and the comparisons of two things were not
+# learned at any share that the others can spare.
 SHARES = {
-    "colour": 0.07, "what": 0.09, "count": 0.13, "count_all": 0.05, "yes_no": 0.17, "where": 0.11, "caption": 0.11,
-    "background": 0.02, "pattern": 0.08, "size": 0.07, "sign": 0.12, "left_of": 0.02, "above": 0.02, "bigger": 0.01,
+    "colour": 0.06, "what": 0.10, "count": 0.14, "count_all": 0.04, "yes_no": 0.10, "where": 0.12, "caption": 0.09,
+    "background": 0.03, "pattern": 0.20, "size": 0.11, "sign": 0.0, "left_of": 0.0, "above": 0.01, "bigger": 0.0,
 }  # fmt: skip
 # Probability of each list among a picture's questions.
 LISTED = {"colour": 0.1, "where": 0.25, "what": 0.15, "count": 0.3, "pattern": 0.2, "size": 0.2}
@@ -71,13 +71,17 @@ class Packed:
     weight: Tensor
     kinds: list[list[str]]  # the kind of each segment, in order (segment 1 first)
 
+    def to(self, device: torch.device) -> Packed:
+        """The same questions on a device."""
+        moved = {name: value.to(device) for name, value in vars(self).items() if name != "kinds"}
+        return Packed(**moved, kinds=self.kinds)
+
     def mask(self, pictures: int = CELLS) -> Tensor:
         """bool N x 1 x T x T over `pictures` picture tokens and the text: a question sees the picture and itself."""
-        count = len(self.ids)
-        segment = torch.cat([torch.zeros(count, pictures, dtype=torch.long), self.segment], 1)
+        segment = torch.cat([self.segment.new_zeros(len(self.ids), pictures), self.segment], 1)
         seen = segment[:, :, None] == segment[:, None, :]
         seen[:, :, :pictures] = True
-        return (seen & torch.ones(seen.shape[1:], dtype=torch.bool).tril())[:, None]
+        return (seen & torch.ones_like(seen[0]).tril())[:, None]
 
 
 class Packer:

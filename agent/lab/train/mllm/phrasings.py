@@ -1,7 +1,10 @@
-"""How people ask: the wordings of `phrasings.tsv`, and which of them training never sees.
+"""How people ask: the wordings of `phrasings.tsv` and `variants.tsv`, and which of them training never sees.
 
-A line is ``type<TAB>text``; a slot stands in curly braces. One line in ten, chosen by a hash of its text, is held out:
-the evaluation asks in those, so that it says something of wordings that the model was not taught.
+The planner learns from the first file too, which questions to hand on. The second one has variants for the questions
+that the model mistook for others in wordings that it was not taught; none of them is held out.
+
+A line is ``type<TAB>text``; a slot stands in curly braces. One line in ten of the first file, chosen by a hash of its
+text, is held out: the evaluation asks in those, so that it says something of wordings that the model was not taught.
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ SLOTS: Mapping[str, tuple[frozenset[str], ...]] = {
         "above": ("n n2",), "bigger": ("n n2",), "before": ("",), "after": ("",),
     }.items()
 }  # fmt: skip
-_DRESSED, _BARE, _NOISY = 0.12, 0.12, 0.08  # probabilities of words around, of no final mark, of an unknown word
+_FILES = ("phrasings.tsv", "variants.tsv")
+_DRESSED, _BARE, _NOISY = 0.12, 0.12, 0.2  # probabilities of words around, of no final mark, of an unknown word
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -64,9 +68,9 @@ def read(line: str) -> Phrasing:
 
 @cache
 def phrasings() -> tuple[Phrasing, ...]:
-    """Every line of the package's file, in its order."""
-    text = files(__package__).joinpath("phrasings.tsv").read_text(encoding="utf-8")
-    return tuple(read(line) for line in text.splitlines() if line)
+    """Every line of the package's files, in their order."""
+    texts = [files(__package__).joinpath(name).read_text(encoding="utf-8") for name in _FILES]
+    return tuple(read(line) for text in texts for line in text.splitlines() if line)
 
 
 class Phrasebook:
@@ -103,9 +107,9 @@ class Phrasebook:
         return lines[int(rng.integers(len(lines)))]
 
     def _disturb(self, tokens: list[str], rng: np.random.Generator) -> None:
-        """Put an unknown word before, behind or, in a long question, in place of another word."""
+        """Put an unknown word before, behind or, in most longer questions, in place of another word."""
         word, at = self.strange[int(rng.integers(len(self.strange)))], int(rng.integers(len(tokens)))
-        if len(tokens) >= 8 and tokens[at][0] != "{":
+        if len(tokens) >= 5 and tokens[at][0] != "{" and rng.random() < 0.7:
             tokens[at] = word
         else:
             tokens.insert(0 if rng.random() < 0.5 else len(tokens) - (tokens[-1] in "?."), word)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,19 +31,21 @@ class Runner:
     folder: Path
     log: Callable[[str], None] = print
     keep_every: float = 120.0  # seconds between checkpoints
+    rate: float = 1.0  # share of a stage's peak learning rate, e.g. less of it for weights that are trained already
 
     def run(self, name: str, minutes: float) -> Measures:
         """Train one stage for `minutes` (what an earlier, killed run spent on it counts) and return its measure."""
         stage = STAGES[name](self.learner)
         groups = stage.groups()
-        optimiser = torch.optim.AdamW(groups, lr=stage.rate, betas=(0.9, 0.98), weight_decay=0.01)
+        peak = stage.rate * self.rate
+        optimiser = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98), weight_decay=0.01)
         spent, step = self._resume(name, optimiser)
         start = time.monotonic() - spent
         mean: float | None = None
         kept = told = time.monotonic()
         pause = 60.0
         while (spent := time.monotonic() - start) < minutes * 60:
-            rate = stage.rate * min(1, (step + 1) / _WARM) * 0.5 * (1 + math.cos(math.pi * spent / (minutes * 60)))
+            rate = peak * min(1, (step + 1) / _WARM) * 0.5 * (1 + math.cos(math.pi * spent / (minutes * 60)))
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["share"]
             self._train_mode()
@@ -72,7 +75,7 @@ class Runner:
         path = self._path(name)
         if not path.exists():
             return False
-        state, part = torch.load(path, weights_only=True), _PART.get(name, "")
+        state, part = self._saved(name), _PART.get(name, "")
         taken = {key: value for key, value in state["model"].items() if part in key}
         self.learner.model.load_state_dict(taken, strict=False)
         if name != "language":
@@ -82,10 +85,14 @@ class Runner:
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.pt"
 
+    def _saved(self, name: str) -> dict[str, Any]:
+        state: dict[str, Any] = torch.load(self._path(name), map_location=self.learner.device, weights_only=True)
+        return state
+
     def _resume(self, name: str, optimiser: torch.optim.Optimizer) -> tuple[float, int]:
         if not self.load(name):
             return 0.0, 0
-        state = torch.load(self._path(name), weights_only=True)
+        state = self._saved(name)
         if state["optimiser"] is not None:
             optimiser.load_state_dict(state["optimiser"])
         self.learner.rng = np.random.default_rng([self.learner.seed, int(state["step"])])

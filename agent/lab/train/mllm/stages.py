@@ -14,7 +14,7 @@ and its learning rate falls to nothing at their end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,6 +35,7 @@ from .questions import GROUNDS, KINDS, vocabulary
 from .words import COLUMNS, ROWS, build_tokenizer
 
 _FEW = 28  # cells of a picture in most batches of the language stage: all centres and some background
+CPU = torch.device("cpu")
 Measures = dict[str, float]
 
 
@@ -46,6 +47,7 @@ class Learner:
     held_out: list[dict[str, Array]]
     seed: int
     bfloat16: bool = False  # compute the tower in halves: faster where the processor has instructions for them
+    device: torch.device = CPU  # of model, heads and batches; scenes stay in the memory of the CPU
     tokenizer: PreTrainedTokenizerFast = field(init=False)
     model: Any = field(init=False)
 
@@ -53,23 +55,26 @@ class Learner:
         torch.manual_seed(self.seed)
         self.rng = np.random.default_rng([self.seed, 1])
         self.tokenizer = build_tokenizer(vocabulary())
-        self.model = build_model(self.tokenizer)
+        self.model = build_model(self.tokenizer).to(self.device)
         self.model.model.vision_tower.to(memory_format=torch.channels_last)
-        self.heads = Heads()
+        self.heads = Heads().to(self.device)
         self.packer = Packer(self.tokenizer)
         ids = self.tokenizer.get_vocab()
-        self.thing_id = ids["thing"]
+        self.thing_id = self._numbers([ids["thing"]])
         # The words for each label of a cell, with their weights in what a perfect tower would tell.
         self.told = {
-            name: (torch.tensor([ids[word.lower().split()[0]] for word in words]), weight)
+            name: (self._numbers(ids[word.lower().split()[0]] for word in words), weight)
             for name, words, weight in (
                 ("label", CLASSES, 1.0), ("colour", COLOURS, 1.0), ("pattern", PATTERNS, 1.2), ("size", SIZES, 1.2),
                 ("sign", WORDS, 0.7), ("background", GROUNDS, 0.5),
             )
         }  # fmt: skip
         third = GRID // 3
-        self.row_ids = torch.tensor([ids[ROWS[cell // GRID // third]] for cell in range(CELLS)])
-        self.column_ids = torch.tensor([ids[COLUMNS[cell % GRID // third]] for cell in range(CELLS)])
+        self.row_ids = self._numbers(ids[ROWS[cell // GRID // third]] for cell in range(CELLS))
+        self.column_ids = self._numbers(ids[COLUMNS[cell % GRID // third]] for cell in range(CELLS))
+
+    def _numbers(self, values: Iterable[int]) -> Tensor:
+        return torch.tensor(list(values), device=self.device)
 
     @property
     def projector(self) -> nn.Module:
@@ -89,7 +94,7 @@ class Learner:
         class, colour, pattern, size, ``thing``, and the word of a large sign.
         """
         found = 0.5 * (self.embed(self.row_ids) + self.embed(self.column_ids))
-        found = found + cells.centre[..., None] * self.embed(torch.tensor(self.thing_id))
+        found = found + cells.centre[..., None] * self.embed(self.thing_id)
         for name, (words, weight) in self.told.items():
             labels = getattr(cells, name)
             told = labels.clamp(0, len(words) - 1)
@@ -97,10 +102,19 @@ class Learner:
             found = found + weight * at[..., None] * self.embed(words[told])
         return found
 
+    def cells(self, rows: list[dict[str, Array]]) -> Cells:
+        """The labels of these scenes' cells, on the learner's device."""
+        return cells_of(rows).to(self.device)
+
+    def packed(self, rows: list[dict[str, Array]]) -> Packed:
+        """Training questions about these scenes, on the learner's device."""
+        return self.packer.pack(rows, self.rng).to(self.device)
+
     def features(self, rows: list[dict[str, Array]], *, vary: bool) -> Tensor:
         """The tower's features of these scenes' pictures, N x CELLS x WIDTH."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            return encode_pictures(self.model, normalise(pictures_of(rows, self.rng if vary else None))).float()
+        pictures = pictures_of(rows, self.rng if vary else None).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            return encode_pictures(self.model, normalise(pictures)).float()
 
     def warm_start(self, folder: Path) -> None:
         """Take over the weights of an exported model; rows of word embeddings go to the words of their names."""
@@ -108,7 +122,7 @@ class Learner:
         before = PreTrainedTokenizerFast.from_pretrained(folder).get_vocab()
         state = self.model.state_dict()
         for name, value in state.items():
-            found = given[name].to(value.dtype)
+            found = given[name].to(value)
             if name.endswith(("embed_tokens.weight", "lm_head.weight")):
                 for word, row in self.tokenizer.get_vocab().items():
                     if word in before:
@@ -141,7 +155,7 @@ class Learner:
 
 
 def _everywhere(pictures: Tensor) -> Tensor:
-    return torch.arange(CELLS).expand(len(pictures), CELLS)
+    return torch.arange(CELLS, device=pictures.device).expand(len(pictures), CELLS)
 
 
 class Stage(Protocol):
@@ -176,7 +190,7 @@ class Vision:
     def loss(self) -> Tensor:
         """One batch of pictures against their cell labels."""
         rows = self.learner.train.sample(self.learner.rng, self.batch)
-        return self.learner.heads.loss(self.learner.features(rows, vary=True), cells_of(rows))
+        return self.learner.heads.loss(self.learner.features(rows, vary=True), self.learner.cells(rows))
 
     def measure(self) -> Measures:
         """Share of right labels at object centres (class and colour: background not offered), and of backgrounds.
@@ -187,7 +201,7 @@ class Vision:
         names = ("label", "colour", "pattern", "size", "sign", "background")
         pairs: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in names}
         for rows in _chunks(self.learner.held_out[:400], 50):
-            cells, features = cells_of(rows), self.learner.features(rows, vary=False)
+            cells, features = self.learner.cells(rows), self.learner.features(rows, vary=False)
             for name in names:
                 truth: Tensor = getattr(cells, name)
                 at = truth != IGNORED if name == "background" else (cells.centre > 0) & (truth != IGNORED)
@@ -219,16 +233,16 @@ class Language:
         while len(rows) < self.batch:
             rows += [row for row in learner.train.sample(learner.rng, self.batch) if distinct(row)]
         rows = rows[: self.batch]
-        cells = cells_of(rows)
+        cells = learner.cells(rows)
         kept = CELLS if learner.rng.random() < 0.2 else _FEW
-        places = (cells.centre + 0.9 * torch.rand(cells.centre.shape)).topk(kept, dim=1).indices.sort(dim=1).values
+        places = (cells.centre + 0.9 * torch.rand_like(cells.centre)).topk(kept, dim=1).indices.sort(dim=1).values
         pictures = learner.oracle(cells).gather(1, places[..., None].expand(-1, -1, WIDTH))
-        return learner.answer_loss(pictures, learner.packer.pack(rows, learner.rng), places)
+        return learner.answer_loss(pictures, learner.packed(rows), places)
 
     def measure(self) -> Measures:
         """Share of right answers by kind, from true labels."""
         rows = [row for row in self.learner.held_out[:240] if distinct(row)]
-        return answered(self.learner, rows, lambda chunk: self.learner.oracle(cells_of(chunk)))
+        return answered(self.learner, rows, lambda chunk: self.learner.oracle(self.learner.cells(chunk)))
 
 
 @dataclass
@@ -246,7 +260,7 @@ class Connector:
     def loss(self) -> Tensor:
         """Squared distance in units of the targets' variance; centres count 4, objects 1, background 0.3."""
         rows = self.learner.train.sample(self.learner.rng, self.batch)
-        cells = cells_of(rows)
+        cells = self.learner.cells(rows)
         self.learner.model.model.vision_tower.eval()
         with torch.no_grad():
             features, target = self.learner.features(rows, vary=True), self.learner.oracle(cells)
@@ -285,8 +299,8 @@ class Joint:
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                 module.eval()
         features = learner.features(rows, vary=True)
-        answers = learner.answer_loss(learner.projector(features), learner.packer.pack(rows, learner.rng))
-        return answers + 0.3 * learner.heads.loss(features, cells_of(rows))
+        answers = learner.answer_loss(learner.projector(features), learner.packed(rows))
+        return answers + 0.3 * learner.heads.loss(features, learner.cells(rows))
 
     def measure(self) -> Measures:
         """Share of right answers by kind, from pixels."""
@@ -305,7 +319,7 @@ def answered(
     rng = np.random.default_rng(5)
     right, asked = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
     for chunk in _chunks(rows, 40):
-        packed = learner.packer.pack(chunk, rng, training=False)
+        packed = learner.packer.pack(chunk, rng, training=False).to(learner.device)
         told = pictures(chunk)
         logits, at = learner.logits(told, packed, _everywhere(told))
         wrong = torch.zeros_like(packed.ids)
