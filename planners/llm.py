@@ -18,8 +18,8 @@ from ..tools.errors import PlanError, PlannerOutputError, UnknownRole
 from ..tools.registry import Registry
 from ..tools.roles import Constraint, LanguageModel, Message
 from ..tools.signature import Param
-from .backends import prompt_format
 from .backends.constraint import PlanConstraint, plan_constraint
+from .backends.prompt_format import NormalForm
 from .base import PlannerContext, Request
 from .chains import sources
 from .checker import check
@@ -93,8 +93,8 @@ class _Dialogue:
         self.trained = model.trained_tools is not None
         self.tools = self._offered()
         self.constraint = self._constraint()
-        asked = prompt_format.prompt(request.text, request.kinds, request.thread)
-        self.messages = [Message("user", asked)] if self.trained else self._general(told)
+        form = self.constraint.form if isinstance(self.constraint, PlanConstraint) else None
+        self.messages = self._trained(form) if self.trained else self._general(told)
 
     def plan(self) -> Plan:
         """The first answer that can run, of one (trained) or two (general) tries."""
@@ -165,6 +165,15 @@ class _Dialogue:
         if tokenizer is None:
             return SchemaConstraint(plan_schema(self.tools, strict=True))
         return plan_constraint(self.request, self.tools, None, tokenizer)
+
+    def _trained(self, form: NormalForm | None) -> list[Message]:
+        """The prompt of a model that was trained for plans."""
+        if form is None:
+            raise PlannerOutputError(
+                "the planner states trained tools, but its tokenizer does not have the marks of the prompt's form",
+                hint="train it again with this version: panmodal train planner",
+            )
+        return [Message("user", form.prompt(self.request.kinds, self.request.thread))]
 
     def _general(self, told: str) -> list[Message]:
         system = render(

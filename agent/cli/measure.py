@@ -76,7 +76,9 @@ def _report(figures: Figures, as_json: bool, check: bool) -> None:
 def train(
     role: Annotated[Recipe, typer.Argument(help="Which model.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoints and the exported model.")],
-    minutes: Annotated[float, typer.Option("--minutes", help="Wall minutes that the learning schedule fills.")] = 60,
+    minutes: Annotated[
+        float, typer.Option("--minutes", help="What the schedule fills: of the clock, for the planner of CPU time.")
+    ] = 60,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     seed: SeedOption = 0,
     arch: Annotated[

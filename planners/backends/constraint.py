@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...tools.contract import Tool
@@ -16,7 +16,7 @@ from ...tools.registry import Registry
 from ..base import Request
 from ..plan import Step
 from ..shapes import of_kind, of_return
-from . import prompt_format
+from .prompt_format import NormalForm, known_words, words
 from .spans import request_spans
 from .step_grammar import DONE, END_OF_PLAN, HEAD, NEXT, Value, answer_grammar, step_grammar
 
@@ -29,15 +29,17 @@ class PlanConstraint:
     Args:
         request: gives attachments, thread names and the spans that free strings are taken from.
         tools: what the plan may call.
-        normal: whether the model reads and writes requests in the normal form of `prompt_format`.
+        known: the words that a model of `prompt_format` has as whole tokens, None for any other model; the first
+            gets spans in normal form, the other as they were typed.
     """
 
-    def __init__(self, request: Request, tools: Sequence[Tool], *, normal: bool) -> None:
-        self.request, self.tools, self.normal = request, {tool.name: tool for tool in tools}, normal
-        self.words = prompt_format.words(request.text)
-        closed = {value for tool in tools for param in tool.params for value in param.schema.get("enum", ())}
-        self.spans = request_spans(request.text, self.words, normal=normal, closed=closed)
-        self.given = list(given_values(request.kinds, request.thread, normal=normal))
+    def __init__(self, request: Request, tools: Sequence[Tool], known: Collection[str] | None) -> None:
+        self.request, self.tools = request, {tool.name: tool for tool in tools}
+        self.form = NormalForm(request.text, known) if known is not None else None
+        self.normal = self.form is not None
+        closed = {str(value) for tool in tools for param in tool.params for value in _options(param.schema)}
+        self.spans = request_spans(request.text, words(request.text), self.form, closed)
+        self.given = list(given_values(request.kinds, request.thread, normal=self.normal))
 
     @property
     def schema(self) -> Mapping[str, Any]:
@@ -52,7 +54,7 @@ class PlanConstraint:
 
     def finish(self, text: str) -> str:
         """The generated text with the request's own spelling in place of spans in normal form."""
-        if not self.normal:
+        if self.form is None:
             return text
         try:
             plan = json.loads(text)
@@ -65,16 +67,8 @@ class PlanConstraint:
             for param in tool.params:
                 value = step["args"].get(param.name)
                 if value is not None and param.kind is None:
-                    closed = isinstance(value, str) and "enum" in param.schema
-                    step["args"][param.name] = value.strip() if closed else self._restored(value)
+                    step["args"][param.name] = _restored(value, self.form, _options(param.schema))
         return json.dumps(plan, ensure_ascii=False, separators=(",", ":"))
-
-    def _restored(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [self._restored(one) for one in value]
-        if not isinstance(value, str) or not value.startswith(" "):
-            return value
-        return prompt_format.restore(value, self.words, self.request.text) or value.strip()
 
     def grammar(self, pieces: Sequence[str], *, again: bool = False) -> str | None:
         """The grammar of the piece that follows `pieces`, or None once the plan is complete.
@@ -126,7 +120,7 @@ def plan_constraint(
     Raises UnknownTool for a name that the registry does not have.
     """
     offered = registry.tools() if tools is None else [registry.get(name) for name in tools]
-    return PlanConstraint(request, offered, normal=prompt_format.spoken_by(tokenizer))
+    return PlanConstraint(request, offered, known_words(tokenizer))
 
 
 def given_values(kinds: Sequence[str], thread: Mapping[str, str], *, normal: bool) -> Iterable[Value]:
@@ -145,6 +139,21 @@ def given_values(kinds: Sequence[str], thread: Mapping[str, str], *, normal: boo
     for name, kind in thread.items():
         if not normal or "_" not in name:
             yield Value(f"$thread.{name}", of_kind(kind), not normal)
+
+
+def _options(schema: Mapping[str, Any]) -> list[Any]:
+    """The values of a closed set, also of one that is optional or listed; empty for an open one."""
+    parts = [*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else [])]
+    return [*schema.get("enum", ()), *(value for part in parts for value in _options(part))]
+
+
+def _restored(value: Any, form: NormalForm, options: Sequence[Any]) -> Any:
+    if isinstance(value, list):
+        return [_restored(one, form, options) for one in value]
+    if not isinstance(value, str) or value.startswith("$"):
+        return value
+    bare = value.strip()
+    return bare if bare in options else form.restore(value) or bare
 
 
 def _body(piece: str) -> str:

@@ -1,22 +1,27 @@
 """How a request is put to the small planner LM, and how its spans come back: the one place for training and inference.
 
-The model reads words in lower case, one space before each; punctuation and CJK characters are words of their own::
+The model reads words in lower case, one space before each; punctuation and CJK characters are words of their own. A
+word that its vocabulary does not have as a whole is announced by a mark, the same one wherever the word stands, and
+spelled out behind it unless its letters tell nothing::
 
-    <|in|> image image<|thread|> image boxes<|request|> how many circles are there ?<|plan|>
+    <|in|> image image<|thread|> image boxes<|request|> how many#1# zebras are there ?<|plan|>
 
-String arguments of its plan are spans of the request in the same form (`"labels":[" circles"]`), so the tokens that it
-has to write are those that it has just read. `restore` puts the request's own spelling back. Stdlib only.
+String arguments of its plan are spans of the request in the same form, an unknown word by its mark alone
+(`"labels":["#1#"]`): each word to be copied is one token that was just read, so that nouns never seen in training are
+copied as well as trained ones. `NormalForm.restore` puts the request's own spelling back. Stdlib only.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import weakref
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 IN, THREAD, REQUEST, PLAN, END, PAD = "<|in|>", "<|thread|>", "<|request|>", "<|plan|>", "<|end|>", "<|pad|>"
 SPECIALS = (PAD, END, IN, THREAD, REQUEST, PLAN)
+MARKS = tuple(f"#{number}#" for number in range(1, 17))  # unknown words beyond these are spelled in plans too
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _WORD = re.compile(rf"[{_CJK}]|['’][^\W_{_CJK}]+|[^\W_{_CJK}]+|[^\w\s]|_")
@@ -33,36 +38,74 @@ class Word:
 
 def words(text: str) -> list[Word]:
     """The words of a request in order; white space is dropped, everything else belongs to some word."""
-    return [Word(m.group().lower(), m.start(), m.end()) for m in _WORD.finditer(text)]
+    return [Word(m.group().lower().replace("’", "'"), m.start(), m.end()) for m in _WORD.finditer(text)]
 
 
-def normal(text: str) -> str:
-    """The model's form of a text: a space before every word, e.g. `" how many circles ?"`."""
-    return "".join(f" {word.text}" for word in words(text))
-
-
-def prompt(text: str, attachments: Iterable[str], thread: Iterable[str] = ()) -> str:
-    """The whole prompt up to and with `<|plan|>`.
+class NormalForm:
+    """A request in the form that a model reads and writes.
 
     Args:
         text: the request as typed.
-        attachments: kinds of the attachments in the order given, e.g. `["image", "image"]`.
-        thread: names that the thread knows, e.g. `["image", "boxes"]`; suffixed names (`image_1`) are left out.
+        known: the words that the model has as whole tokens.
+        marks: for its unknown words, in the order of their first appearance.
     """
-    names = [name for name in thread if "_" not in name]
-    known = THREAD + "".join(f" {name}" for name in sorted(names)) if names else ""
-    return IN + "".join(f" {kind}" for kind in attachments) + known + REQUEST + normal(text) + PLAN
+
+    def __init__(self, text: str, known: Collection[str], marks: Sequence[str] = MARKS) -> None:
+        self.text, self.words = text, words(text)
+        unknown = dict.fromkeys(word.text for word in self.words if word.text not in known)
+        self._marks = dict(zip(unknown, marks, strict=False))
+
+    def prompt(self, attachments: Iterable[str], thread: Iterable[str] = ()) -> str:
+        """The whole prompt up to and with `<|plan|>`.
+
+        Args:
+            attachments: kinds of the attachments in the order given, e.g. `["image", "image"]`.
+            thread: names that the thread knows, e.g. `["image", "boxes"]`; suffixed names (`image_1`) are left out.
+        """
+        names = [name for name in thread if "_" not in name]
+        told = THREAD + "".join(f" {name}" for name in sorted(names)) if names else ""
+        return IN + "".join(f" {kind}" for kind in attachments) + told + REQUEST + self._request() + PLAN
+
+    def told(self, text: str) -> str:
+        """How a span of the request stands in a plan."""
+        return "".join(self._marks.get(word.text, f" {word.text}") for word in words(text))
+
+    def between(self, first: int, last: int) -> str:
+        """How the words `first` to `last` (inclusive) stand in a plan."""
+        return "".join(self._marks.get(word.text, f" {word.text}") for word in self.words[first : last + 1])
+
+    def restore(self, span: str) -> str | None:
+        """The request's own spelling of a span of a plan, or None where the request does not have it."""
+        for first in range(len(self.words)):
+            for last in range(first, len(self.words)):
+                told = self.between(first, last)
+                if told == span:
+                    return self.text[self.words[first].start : self.words[last].end]
+                if not span.startswith(told):
+                    break
+        return None
+
+    def _request(self) -> str:
+        # Bytes of a CJK sign or an emoji say nothing about it; the letters of "headcount" do.
+        spelled = (f" {word.text}" if word.text.isascii() else "" for word in self.words)
+        return "".join(
+            f"{self._marks[word.text]}{letters}" if word.text in self._marks else f" {word.text}"
+            for word, letters in zip(self.words, spelled, strict=True)
+        )
 
 
-def restore(span: str, request: Sequence[Word], text: str) -> str | None:
-    """The request's own spelling of a span in normal form, or None where the request does not have it."""
-    wanted = span.split()
-    for start in range(len(request) - len(wanted) + 1):
-        if wanted and all(request[start + i].text == wanted[i] for i in range(len(wanted))):
-            return text[request[start].start : request[start + len(wanted) - 1].end]
-    return None
+_KNOWN: weakref.WeakKeyDictionary[Any, frozenset[str]] = weakref.WeakKeyDictionary()
 
 
-def spoken_by(tokenizer: Any) -> bool:
-    """Whether a tokenizer has this format's tokens, so that its model reads this format."""
-    return tokenizer is not None and PLAN in tokenizer.get_vocab()
+def known_words(tokenizer: Any) -> frozenset[str] | None:
+    """The words that a tokenizer has as whole tokens, or None where it does not speak this format.
+
+    Its own `rare` list is left out: parts of words that are tokens too ("ham"), and words too rare to be learnt.
+    """
+    if tokenizer is None or not {PLAN, *MARKS} <= tokenizer.get_vocab().keys():
+        return None
+    if tokenizer not in _KNOWN:
+        texts = (tokenizer.convert_tokens_to_string([token]) for token in tokenizer.get_vocab())
+        whole = {text[1:] for text in texts if text.startswith(" ")} - {"", "\ufffd"}
+        _KNOWN[tokenizer] = frozenset(whole.difference(tokenizer.init_kwargs.get("rare", ())))
+    return _KNOWN[tokenizer]

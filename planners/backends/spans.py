@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from .prompt_format import Word
+from .prompt_format import NormalForm, Word
 from .step_grammar import MORE, Spans, one_of, quoted
 
 MAX_LABEL_WORDS = 5
@@ -37,20 +37,23 @@ JOINERS, ARTICLES = _set("and or & , / 和 或 、 ， 与"), _set("the a an all
 CLOSERS = _set("and then also next please thanks for & as after afterwards but plus finally")
 
 
-def request_spans(text: str, words: Sequence[Word], *, normal: bool, closed: Collection[str] = ()) -> Spans:
-    """The spans of a request as Lark.
+def request_spans(
+    text: str, words: Sequence[Word], form: NormalForm | None = None, closed: Collection[str] = ()
+) -> Spans:
+    """The spans of a request as Lark; as typed, or in the normal form of a model.
 
     Labels are short spans without stop words at their ends, listed in the order of the request. Free strings are any
     spans. In normal form labels have no stop words inside either (but "of"), nor words that are values of a closed set
     (`closed`, such as colours) beside others, and free strings are whole clauses: there the only one is a question.
     """
     words = words[:MAX_WORDS]
+    normal = form is not None
     pad = " " if normal else ""
 
     def told(first: int, last: int) -> str:
         """The span as it stands inside a JSON string."""
-        if normal:
-            return _inside("".join(f" {word.text}" for word in words[first : last + 1]))
+        if form is not None:
+            return _inside(form.between(first, last))
         return _inside(text[words[first].start : words[last].end])
 
     def may_name(first: int, last: int) -> bool:
@@ -135,7 +138,9 @@ def _may_bound(word: Word) -> bool:
 
 
 def _is_mark(word: Word) -> bool:
-    return re.fullmatch(r"[^\w]|_", word.text) is not None
+    """Whether it is punctuation; an emoji is a thing like any other."""
+    sign = unicodedata.category(word.text[0])
+    return sign[0] in "PSZC" and sign != "So"
 
 
 def _inside(text: str) -> str:

@@ -189,3 +189,11 @@ def test_a_recipe_names_what_it_cannot_train(work: Path) -> None:
     done = panmodal(work, "train", "detector", "--out", "model", "--arch", "rcnn")
     assert "torchvision" in done.stderr
     assert not (work / "model").exists()
+
+
+@pytest.mark.parametrize("role", ["planner", "mllm", "detector", "segmenter"])
+def test_a_recipe_names_a_device_that_is_not_here(work: Path, role: str) -> None:
+    done = panmodal(work, "train", role, "--out", "model", "--device", "cuda:99")
+    assert done.returncode == 2
+    assert "cannot train on 'cuda:99' here" in done.stderr and "--device cpu" in done.stderr
+    assert not (work / "model").exists()

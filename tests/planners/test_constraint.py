@@ -2,7 +2,9 @@
 
 import json
 import random
+import re
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,9 +13,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from panmodal.agent.lab.train.planner.catalog import Catalog
 from panmodal.agent.lab.train.planner.requests import Example, Generator
-from panmodal.agent.lab.train.planner.tokenizer import build_tokenizer, plan_text, prompt_of
-from panmodal.planners.backends import prompt_format
+from panmodal.agent.lab.train.planner.tokenizer import build_tokenizer, written
 from panmodal.planners.backends.constraint import PlanConstraint, plan_constraint
+from panmodal.planners.backends.prompt_format import MARKS, NormalForm, known_words
 from panmodal.planners.base import Request
 from panmodal.planners.checker import check
 from panmodal.planners.plan import Plan
@@ -30,7 +32,7 @@ GENERATOR = Generator(Catalog.of(REGISTRY))
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return build_tokenizer(GENERATOR, examples=600, size=1_000)
+    return build_tokenizer(GENERATOR, examples=600, size=1_400)
 
 
 def request_of(example: Example) -> Request:
@@ -82,7 +84,8 @@ def test_an_untrained_model_writes_only_plans_that_pass_the_checker(tokenizer: P
     for number in range(30):
         example = GENERATOR.sample(rng)
         constraint = plan_constraint(request_of(example), REGISTRY, None, tokenizer)
-        text = constraint.finish(write(tokenizer, models[number % 5], constraint, prompt_of(example)))
+        prompt, _ = written(example, known_words(tokenizer) or ())
+        text = constraint.finish(write(tokenizer, models[number % 5], constraint, prompt))
         plan = Plan.from_json(text)
         faults = check(plan, REGISTRY, attachments=example.attachments, thread={name: name for name in example.thread})
         assert not faults, (example.text, text, faults)
@@ -95,8 +98,9 @@ def test_every_gold_plan_is_in_the_grammar(tokenizer: PreTrainedTokenizerFast) -
     for _ in range(40):
         example = GENERATOR.sample(rng)
         constraint = plan_constraint(request_of(example), REGISTRY, None, tokenizer)
-        assert follow(tokenizer, constraint, plan_text(example.plan)), example
-        assert Plan.from_json(constraint.finish(plan_text(example.plan))) == Plan.from_data(example.plan)
+        _, told = written(example, known_words(tokenizer) or ())
+        assert follow(tokenizer, constraint, told), example
+        assert Plan.from_json(constraint.finish(told)) == Plan.from_data(example.plan)
 
 
 def steps(*written: tuple[str, dict[str, object]], answer: Sequence[str] = ()) -> str:
@@ -105,17 +109,22 @@ def steps(*written: tuple[str, dict[str, object]], answer: Sequence[str] = ()) -
     return json.dumps(plan, separators=(",", ":"))
 
 
+def found(*labels: str, image: str = "$in.image") -> str:
+    """The plan that detects these and counts them."""
+    return steps(("detect", {"image": image, "labels": list(labels)}), ("count", {"boxes": "$s1"}))
+
+
 @pytest.mark.parametrize(
     ("plan", "legal"),
     [
-        (steps(("detect", {"image": "$in.image", "labels": [" cars", " boats"]}), ("count", {"boxes": "$s1"})), True),
-        (steps(("detect", {"image": "$in.image", "labels": [" boats", " cars"]}), ("count", {"boxes": "$s1"})), False),
-        (steps(("detect", {"image": "$in.image", "labels": [" cars", " bright"]}), ("count", {"boxes": "$s1"})), False),
-        (steps(("detect", {"image": "$in.image", "labels": [" the"]}), ("count", {"boxes": "$s1"})), False),
-        (steps(("detect", {"image": "$in.image", "labels": [" bicycles"]}), ("count", {"boxes": "$s1"})), False),
-        (steps(("detect", {"image": "$in.image[1]", "labels": [" cars"]}), ("count", {"boxes": "$s1"})), False),
+        (found(" houses", " stars"), True),
+        (found(" stars", " houses"), False),
+        (found(" houses", " bright"), False),
+        (found(" the"), False),
+        (found(" bicycles"), False),
+        (found(" houses", image="$in.image[1]"), False),
         (steps(("count", {"boxes": "$s1"})), False),
-        (steps(("detect", {"image": "$in.image", "labels": [" red cars"]}), ("count", {"boxes": "$s1"})), False),
+        (found(" red houses"), False),
         (steps(("detect", {"image": "$in.image"}), ("segment", {"image": "$in.image", "boxes": "$s1"})), True),
         (steps(("detect", {"image": "$in.image"}), ("segment", {"image": "$s1", "boxes": "$s1"})), False),
         (steps(("detect", {"image": "$in.image"}), ("detect", {"image": "$in.image"})), False),
@@ -126,7 +135,7 @@ def steps(*written: tuple[str, dict[str, object]], answer: Sequence[str] = ()) -
 )
 def test_what_the_grammar_lets_pass(tokenizer: PreTrainedTokenizerFast, plan: str, legal: bool) -> None:
     constraint = plan_constraint(
-        Request("Count the red cars and the boats that are bright", [PICTURE]), REGISTRY, None, tokenizer
+        Request("Count the red houses and the stars that are bright", [PICTURE]), REGISTRY, None, tokenizer
     )
     assert follow(tokenizer, constraint, plan) is legal
 
@@ -140,7 +149,7 @@ def test_a_general_model_gets_spans_as_they_were_typed() -> None:
     bare.decoder = decoders.ByteLevel()
     bare.add_special_tokens(["<end>"])
     general = PreTrainedTokenizerFast(tokenizer_object=bare, eos_token="<end>", pad_token="<end>")
-    assert not prompt_format.spoken_by(general)
+    assert known_words(general) is None
 
     @tool
     def say(text: str) -> Text:
@@ -185,19 +194,71 @@ def test_a_broken_off_text_is_an_error(tokenizer: PreTrainedTokenizerFast) -> No
         constraint.finish('{"version":1,"steps":[{"id":"s1","tool":"detect"')
 
 
+KNOWN = {*re.findall(r"\S+", "count the red cars in this t - shirt what blur it now"), *"图里有几个形？?!,", "'s"}
+
+
 @pytest.mark.parametrize(
     ("text", "span", "found"),
     [
         ("Count the Red Cars!", " red cars", "Red Cars"),
         ("What's in this t-shirt?", " t - shirt", "t-shirt"),
-        ("图里有几个圆形？", " 圆 形", "圆形"),
+        ("图里有几个圆形？", "#1# 形", "圆形"),
+        ("Count the Red Zebras", " red#1#", "Red Zebras"),
+        ("Count the Zebras", " zebras", None),
         ("Count the cars", " boats", None),
     ],
 )
 def test_spans_come_back_as_typed(text: str, span: str, found: str | None) -> None:
-    assert prompt_format.restore(span, prompt_format.words(text), text) == found
+    assert NormalForm(text, KNOWN).restore(span) == found
 
 
 def test_the_prompt_names_kinds_and_thread() -> None:
-    told = prompt_format.prompt("Blur it, now", ["image", "image"], ["image", "boxes", "image_1"])
+    told = NormalForm("Blur it, now", KNOWN).prompt(["image", "image"], ["image", "boxes", "image_1"])
     assert told == "<|in|> image image<|thread|> boxes image<|request|> blur it , now<|plan|>"
+
+
+def test_unknown_words_are_marked_and_spelled_where_their_letters_tell_something() -> None:
+    form = NormalForm("Blur the zebra, the gnu and the 蝶, not the Zebra", KNOWN)
+    told = form.prompt(["image"])
+    assert told == (
+        "<|in|> image<|request|> blur the#1# zebra , the#2# gnu#3# and the#4# ,#5# not the#1# zebra<|plan|>"
+    )
+    assert form.told("gnu and the 蝶") == "#2##3# the#4#"
+
+
+def test_more_unknown_words_than_marks_are_spelled(tokenizer: PreTrainedTokenizerFast) -> None:
+    names = [f"gnork{chr(97 + number)}" for number in range(len(MARKS) + 4)]
+    text = "Count the " + " and ".join(names)
+    constraint = plan_constraint(Request(text, [PICTURE]), REGISTRY, None, tokenizer)
+    assert constraint.form is not None
+    assert constraint.form.told(names[0]) == MARKS[0] and constraint.form.told(names[-1]) == f" {names[-1]}"
+    plan = steps(("detect", {"image": "$in.image", "labels": [constraint.form.told(names[-1])]}))
+    assert follow(tokenizer, constraint, plan)
+    assert Plan.from_json(constraint.finish(plan)).steps[0].args["labels"] == [names[-1]]
+
+
+def test_parts_of_words_and_rare_words_are_marked_like_unknown_ones(tokenizer: PreTrainedTokenizerFast) -> None:
+    known, rare = known_words(tokenizer) or frozenset(), tokenizer.init_kwargs["rare"]
+    assert len(known) > 100 and len(rare) > 20
+    assert not known & set(rare)
+    assert {"red", "largest", "image", "boxes", "the"} <= known, "what plans say in words of their own is known"
+    assert NormalForm(f"Blur the {rare[-1]}", known).told(rare[-1]) == MARKS[0]
+
+
+def test_an_emoji_is_a_thing(tokenizer: PreTrainedTokenizerFast) -> None:
+    constraint = plan_constraint(Request("Count the 🐶, please", [PICTURE]), REGISTRY, None, tokenizer)
+    assert constraint.form is not None
+    plan = found(constraint.form.told("🐶"))
+    assert follow(tokenizer, constraint, plan)
+    assert Plan.from_json(constraint.finish(plan)).steps[0].args["labels"] == ["🐶"]
+
+
+def test_values_of_closed_sets_keep_their_own_spelling(tokenizer: PreTrainedTokenizerFast) -> None:
+    @tool
+    def dye(image: Image, colour: Literal["red", "blue"] | None = None) -> Image:
+        """Dye a picture."""
+        return image
+
+    constraint = plan_constraint(Request("Dye it RED", [PICTURE]), Registry([dye]), None, tokenizer)
+    plan = steps(("dye", {"image": "$in.image", "colour": " red"}))
+    assert Plan.from_json(constraint.finish(plan)).steps[0].args["colour"] == "red"

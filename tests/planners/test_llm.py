@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -204,6 +205,13 @@ def test_what_a_trained_model_does_not_know_is_planned_by_search() -> None:
     assert wanted.planner == "search" and [step.tool for step in wanted.steps] == ["detect", "segment"]
     failed = LlmPlanner().revise(plan, [], Request("Blur the picture", REQUEST.attachments), context)
     assert failed.planner == "search"
+
+
+def test_a_trained_model_that_reads_another_form_is_refused(llama_folder: Path) -> None:
+    loaded = get_loader("transformers").load(ModelSpec("planner", "transformers", str(llama_folder)))
+    with pytest.raises(PlannerOutputError, match="does not have the marks") as caught:
+        LlmPlanner().plan(REQUEST, PlannerContext(REGISTRY, ROLES, loaded.adapter("planner")))
+    assert "panmodal train planner" in str(caught.value.hint)
 
 
 def test_without_a_model_there_is_no_such_planner() -> None:

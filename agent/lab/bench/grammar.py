@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from ....planners.backends.constraint import guidance_tokenizer, plan_constraint
+from ....planners.backends.prompt_format import known_words
 from ....planners.base import Request
 from ....planners.plan import Plan
 from ....planners.schema import plan_schema
@@ -30,7 +31,7 @@ from ....tools.registry import default_registry
 from ..figures import Figures
 from ..train.planner.catalog import Catalog
 from ..train.planner.requests import Example, Generator
-from ..train.planner.tokenizer import build_tokenizer, plan_text
+from ..train.planner.tokenizer import build_tokenizer, written
 
 _COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 _OBJECT = {"type": "object", "additionalProperties": False}
@@ -173,6 +174,8 @@ def measure(seed: int = 0, count: int = 60, tokenizer: Any = None) -> Figures:
 def _stepwise(figures: Figures, tokenizer: Any, examples: Sequence[Example]) -> None:
     """The request's own grammar: compile time of a piece, cost of a token, and of a whole plan."""
     registry, picture = default_registry(), Image.from_array(np.zeros((1, 1, 3), np.uint8))
+    known = known_words(tokenizer)
+    assert known is not None, "the tokenizer does not speak the planner LM's form"
     engine, compiles, masks, wholes = Guidance(tokenizer), list[float](), list[float](), list[float]()
     for example in examples:
         begun = time.process_time()
@@ -180,7 +183,7 @@ def _stepwise(figures: Figures, tokenizer: Any, examples: Sequence[Example]) -> 
         request = Request(example.text, [picture] * len(example.attachments), thread=thread)
         constraint = plan_constraint(request, registry, None, tokenizer)
         pieces: list[str] = []
-        tokens = iter(tokenizer(plan_text(example.plan))["input_ids"])
+        tokens = iter(tokenizer(written(example, known)[1])["input_ids"])
         while (grammar := constraint.grammar(pieces)) is not None:
             matcher, seconds = _timed(lambda g=grammar: engine.matcher(g))  # type: ignore[misc]
             compiles.append(seconds)

@@ -29,7 +29,7 @@ class Order:
 
 def detector(order: Order) -> None:
     """ultralytics' YOLO, or with ``arch="torchvision"`` the permissive FCOS."""
-    _known(order, "yolo", "torchvision")
+    _servable(order, "yolo", "torchvision")
     from .detector import train
 
     train(
@@ -45,7 +45,7 @@ def detector(order: Order) -> None:
 
 def segmenter(order: Order) -> None:
     """A small Sam of segment-anything's classes."""
-    _known(order)
+    _servable(order)
     from .segmenter import train
 
     train(
@@ -60,24 +60,30 @@ def segmenter(order: Order) -> None:
 
 def planner(order: Order) -> None:
     """A small causal language model that writes plans; ``minutes`` are of CPU time, the model lies in OUT/model."""
-    _known(order)
-    _on_cpu(order)
+    _servable(order)
     from ....tools.registry import default_registry
     from .planner.catalog import Catalog
     from .planner.train import Recipe, train
 
-    recipe = Recipe(minutes=order.minutes, wall=2 * order.minutes, seed=order.seed)
+    recipe = Recipe(minutes=order.minutes, wall=2 * order.minutes, seed=order.seed, device=order.device,
+                    bfloat16=order.device != "cpu")  # fmt: skip
     train(recipe, Catalog.of(default_registry()), order.out, resume=_brought(order), log=order.log)
 
 
 def mllm(order: Order) -> None:
     """A small LLaVA in four stages; scenes and checkpoints lie in OUT/work, from where a killed run goes on."""
-    _known(order)
-    _on_cpu(order)
+    _servable(order)
     from .mllm.__main__ import train
 
     _brought(order)
-    train(order.out, minutes=order.minutes, seed=order.seed, work=order.out / "work", log=order.log)
+    train(
+        order.out,
+        minutes=order.minutes,
+        seed=order.seed,
+        work=order.out / "work",
+        device=order.device,
+        log=order.log,
+    )
 
 
 RECIPES: dict[str, Callable[[Order], None]] = {
@@ -88,18 +94,24 @@ RECIPES: dict[str, Callable[[Order], None]] = {
 }
 
 
-def _known(order: Order, *names: str) -> None:
+def _servable(order: Order, *names: str) -> None:
+    """Raise InputError for an architecture that the recipe does not have, or a device that torch does not have here."""
     if order.arch is not None and order.arch not in names:
         raise InputError(
             f"this recipe has no architecture {order.arch!r}",
             hint=f"use {' or '.join(names)}" if names else "leave --arch out",
             field="arch",
         )
+    import torch
 
-
-def _on_cpu(order: Order) -> None:
-    if order.device != "cpu":
-        raise InputError(f"this recipe does not train on {order.device!r} yet", hint="use --device cpu", field="device")
+    try:
+        torch.empty(0, device=order.device)
+    except (RuntimeError, AssertionError) as error:  # torch asserts where it was built without the device
+        raise InputError(
+            f"cannot train on {order.device!r} here: {str(error).splitlines()[0]}",
+            hint="use --device cpu",
+            field="device",
+        ) from error
 
 
 def _brought(order: Order) -> bool:

@@ -20,6 +20,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=90.0, help="CPU time of the whole learning-rate schedule")
     parser.add_argument("--wall", type=float, default=180.0, help="minutes of wall time after which it ends anyway")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda")
+    parser.add_argument("--bfloat16", action="store_true", help="passes in bf16: faster on cores with units for it")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/state.pt")
     parser.add_argument("--from", dest="earlier", type=Path, help="folder of an earlier model to start from")
     parser.add_argument("--catalog", type=Path, help="the tools as a file (default: the registry's)")
@@ -31,7 +33,8 @@ def main() -> None:
         return
     if options.out is None:
         parser.error("--out is missing: the folder for state and exported model")
-    recipe = Recipe(minutes=options.minutes, wall=options.wall, seed=options.seed)
+    recipe = Recipe(minutes=options.minutes, wall=options.wall, seed=options.seed, bfloat16=options.bfloat16,
+                    device=options.device)  # fmt: skip
     folder = train(recipe, catalog, options.out, resume=options.resume, earlier=options.earlier,
                    log=lambda line: print(line, flush=True))  # fmt: skip
     print(folder)

@@ -30,7 +30,6 @@ from .....tools.registry import Registry, default_registry
 from ...figures import Figures, wilson
 from .catalog import Catalog
 from .requests import SPLITS, Example, Generator
-from .tokenizer import prompt_of
 
 MAX_TOKENS = 320
 
@@ -64,7 +63,9 @@ class Judge:
     def write(self, example: Example, *, constrained: bool) -> str:
         """The plan's JSON for an example, spans restored where it can be read."""
         constraint = plan_constraint(self.request(example), self.registry, None, self.tokenizer)
-        ids = self.tokenizer(prompt_of(example), return_tensors="pt")["input_ids"]
+        assert constraint.form is not None
+        prompt = constraint.form.prompt(example.attachments, example.thread)
+        ids = self.tokenizer(prompt, return_tensors="pt")["input_ids"]
         made: Any = self.model.generate(
             ids,
             attention_mask=torch.ones_like(ids),

@@ -56,8 +56,9 @@ class Source:
             one = rng.choice(w.CLASSES[self.language] if self.chance(0.45) else w.NOUNS[self.language])
         if self.language == "zh":
             return one, one
-        if self.split == "train" and roll < 0.06:
-            one = f"{pseudo_word(rng, 'en')}_{one}"
+        if self.split == "train" and self.chance(0.12):  # "snow globe": words known and unknown, in either order
+            pair = [pseudo_word(rng, "en"), one]
+            one = "_".join(pair if self.chance(0.5) else pair[::-1])
         if self.chance(0.04):
             one = f"{rng.choice(w.ADJECTIVES)}_{one}"
         one = one.replace("_", " ")
@@ -71,8 +72,8 @@ class Source:
 def pseudo_word(rng: random.Random, language: str) -> str:
     """A word that is none: pronounceable ("blorket"), or two or three characters of nouns."""
     if language == "zh":
-        characters = w.CHARACTERS if rng.random() < 0.4 else w.ALL_CHARACTERS
-        return "".join(rng.choice(characters) for _ in range(rng.choice((1, 2, 2, 2, 3, 3))))
+        pools = (w.NOUN_CHARACTERS, w.CHARACTERS, w.ALL_CHARACTERS)
+        return "".join(rng.choice(rng.choice(pools)) for _ in range(rng.choice((1, 2, 2, 2, 3, 3))))
     word = ""
     for _ in range(rng.choice((1, 1, 2, 2, 2, 3))):
         word += rng.choice(w.ONSETS) + rng.choice("aeiou") + (rng.choice(w.CODAS) if rng.random() < 0.6 else "")

@@ -131,14 +131,14 @@ def of_cards(catalog: Catalog) -> Iterator[Phrasing]:
             text = re.sub(r"\{(labels|masks|boxes)\}", "{np}" if _CHINESE.search(text) else "{pl}", text)
             if "{question}" in text:
                 continue
-            strings = _texts(facts)
+            strings = texts(facts)
             if strings and "[" not in text and not any(f"{{{arg.name}}}" in text for arg in strings):
                 text = f"[{text}]"
             whole = not about and not any(f"{{{slot}}}" in text for slot in THINGS)
             yield Phrasing((f"{facts.name}{about or (':' if whole else '')}",), text)
 
 
-def _texts(facts: Facts) -> list[Argument]:
+def texts(facts: Facts) -> list[Argument]:
     """The arguments that take a text of the request's own."""
     plain = (arg for arg in facts.args if arg.kind is None and arg.type == "string")
     return [arg for arg in plain if not arg.options and not arg.optional]
@@ -169,7 +169,7 @@ def fault(phrasing: Phrasing, catalog: Catalog) -> str | None:
         plain = {arg.name: arg for arg in facts.args if arg.kind is None and arg.type != "array"}
         own = phrasing.own(index)
         things = [slot for slot in own if slot in THINGS]
-        strings = _texts(facts)
+        strings = texts(facts)
         asked = bool(strings)
         if strings and "[" not in phrasing.text and strings[0].name not in own:
             return f"{intent}: no [bracket] for {strings[0].name}"

@@ -24,10 +24,10 @@ from . import words as w
 from .build import MAX_STEPS, Build, Wish
 from .catalog import Argument, Catalog
 from .nouns import Noun, Source, article, phrase, pseudo_word, reference
-from .phrasings import SLOT, THINGS, Phrasing, Phrasings, agreed, split_intent
+from .phrasings import SLOT, THINGS, Phrasing, Phrasings, agreed, split_intent, texts
 
 SPLITS = ("train", "seen", "forms", "nouns", "joined", "b_forms", "b_nouns", "b_joined")
-CHINESE = 0.35  # share of requests in Chinese
+CHINESE = 0.4  # share of requests in Chinese
 
 _DEMANDS = re.compile(r"\b(you|to|let's|me|and i|by) \{|(请|帮我|你|我|要|得|把) ?\{", re.IGNORECASE)
 # A frame whose own words follow a clause at once: where a question ends there is then no saying.
@@ -198,13 +198,13 @@ class _Draft:
         self, line: Phrasing, build: Build, setting: _Setting, left: _Left | None, *, first: bool
     ) -> tuple[str, _Left | None]:
         """One line with its slots filled, its steps added to the plan; and what it leaves to the next."""
-        values: dict[str, str] = {"pic": setting.said if first else self._again(setting, left)}
+        values: dict[str, str] = {"pic": setting.said if first else self._again(setting, build, left)}
         nouns: dict[str, Noun] = {}
         for index, intent in enumerate(line.intents):
             left = self._wish(line, index, intent, build, left, values, nouns)
         template = line.text
-        if self.split == "train" and self.s.chance(0.1):
-            template = self._noisy(template)
+        if self.split == "train" and self.s.chance(0.2):
+            template = self._noisy(template) if self.s.chance(0.5) else self._blotted(template)
         text = agreed(template, {name: noun.single for name, noun in nouns.items()})
         text = SLOT.sub(lambda m: values.get(m[1], m[0]), text)
         if "{" in text:
@@ -217,9 +217,9 @@ class _Draft:
             text = text.replace("[", "").replace("]", "")
         return text, left
 
-    def _again(self, setting: _Setting, left: _Left | None) -> str:
+    def _again(self, setting: _Setting, build: Build, left: _Left | None) -> str:
         """The medium spoken of once more, in a later wish; "it" only where nothing else can be meant."""
-        free = self.language == "en" and not setting.must and left is None
+        free = self.language == "en" and not setting.must and left is None and build.edited == build.base
         return self.rng.choice(("it", setting.said)) if free else setting.said
 
     def _placed(self, text: str, line: Phrasing, setting: _Setting, *, first: bool) -> str:
@@ -253,8 +253,8 @@ class _Draft:
                 )
             else:
                 values[slot + number], given[slot] = self._value(next(a for a in facts.args if a.name == slot))
-        if "[" in line.text and (string := _string(facts.args)):
-            given[string] = _ASKED
+        if "[" in line.text and (strings := texts(facts)):
+            given[strings[0].name] = _ASKED
             self._fill(line, values, nouns)
         named = next((nouns[slot + number] for slot in line.own(index) if slot in THINGS), None)
         if about is None:
@@ -314,18 +314,23 @@ class _Draft:
         raise _Unfit
 
     def _noisy(self, template: str) -> str:
-        """A line with a pseudo-word before or behind it: what is unknown must not be fatal."""
-        words = [pseudo_word(self.rng, self.language) for _ in range(self.rng.choice((1, 1, 2)))]
+        """A line with pseudo-words before or behind it, mostly one or two: what is unknown must not be fatal."""
+        count = self.rng.choices((1, 2, self.rng.randint(3, 9), self.rng.randint(10, 20)), (58, 27, 12, 3))[0]
+        words = [pseudo_word(self.rng, self.language) for _ in range(count)]
         extra = "".join(words) if self.language == "zh" else " ".join(words)
         return f"{extra}, {template}" if self.s.chance(0.5) else f"{_END.sub('', template)}, {extra}"
 
+    def _blotted(self, template: str) -> str:
+        """A line of five words or more with one of them unknown: new phrasings have words that none had before."""
+        word, fewest = ("[\u4e00-\u9fff]", 8) if self.language == "zh" else (r"\b[A-Za-z]+\b", 5)
+        own = list(re.finditer(word, SLOT.sub(lambda slot: "0" * len(slot[0]), template)))
+        if len(own) < fewest:
+            return template
+        lost = self.rng.choice(own)
+        return template[: lost.start()] + pseudo_word(self.rng, self.language) + template[lost.end() :]
+
 
 _ASKED = "\0asked"  # stands for the bracket until it is filled
-
-
-def _string(args: tuple[Argument, ...]) -> str | None:
-    """The argument that takes a text, if there is one."""
-    return next((a.name for a in args if a.type == "string" and not a.options and a.kind is None), None)
 
 
 def clause(text: str) -> str:

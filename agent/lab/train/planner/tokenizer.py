@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from .....planners.backends.prompt_format import END, PAD, SPECIALS, normal, prompt
+from .....planners.backends.prompt_format import END, MARKS, PAD, SPECIALS, NormalForm, known_words, words
 from .build import MAX_STEPS
 from .catalog import Catalog
 from .requests import Example, Generator
@@ -46,33 +47,36 @@ def skeleton(catalog: Catalog) -> list[str]:
     return list(dict.fromkeys(pieces + [f"$s{i}" for i in range(1, MAX_STEPS + 1)]))
 
 
-def plan_text(plan: dict[str, Any]) -> str:
-    """A plan as the model writes it: compact JSON, every string argument that is no reference in normal form.
+def written(example: Example, known: Collection[str], marks: Sequence[str] = MARKS) -> tuple[str, str]:
+    """The prompt of an example, and its plan as the model writes it.
 
-    A colour is then the very token that the request has, and is copied like a label.
+    The plan is compact JSON, every string argument that is no reference in normal form: a colour is then the very token
+    that the request has, and is copied like a label.
+
+    Args:
+        example: the request and its plan.
+        known: the words that the model has as whole tokens.
+        marks: for the unknown ones.
     """
+    form = NormalForm(example.text, known, marks)
     steps = []
-    for step in plan["steps"]:
-        args = {name: _told(value) for name, value in step["args"].items()}
+    for step in example.plan["steps"]:
+        args = {name: _told(value, form) for name, value in step["args"].items()}
         steps.append({**step, "args": args})
-    return json.dumps({**plan, "steps": steps}, separators=(",", ":"), ensure_ascii=False)
+    plan = json.dumps({**example.plan, "steps": steps}, separators=(",", ":"), ensure_ascii=False)
+    return form.prompt(example.attachments, example.thread), plan
 
 
-def _told(value: Any) -> Any:
+def _told(value: Any, form: NormalForm) -> Any:
     if isinstance(value, list):
-        return [_told(one) for one in value]
-    return normal(value) if isinstance(value, str) and not value.startswith("$") else value
-
-
-def prompt_of(example: Example) -> str:
-    """The prompt of an example."""
-    return prompt(example.text, example.attachments, example.thread)
+        return [_told(one, form) for one in value]
+    return form.told(value) if isinstance(value, str) and not value.startswith("$") else value
 
 
 def build_tokenizer(
     generator: Generator, seed: int = 0, examples: int = 20_000, size: int = 3_500
 ) -> PreTrainedTokenizerFast:
-    """Train the tokenizer on generated requests.
+    """Train the tokenizer on generated requests of trained words alone: rare ones stay unknown as a whole.
 
     Args:
         generator: makes the requests.
@@ -89,15 +93,25 @@ def build_tokenizer(
     )
     tokenizer.decoder = decoders.ByteLevel()
     pieces = skeleton(generator.catalog)
-    trainer = trainers.BpeTrainer(vocab_size=size - len(pieces), special_tokens=list(SPECIALS), show_progress=False,
-                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())  # fmt: skip
+    trainer = trainers.BpeTrainer(vocab_size=size - len(pieces) - len(MARKS), special_tokens=list(SPECIALS),
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+                                  show_progress=False)  # fmt: skip
+
+    kinds = {arg.kind for tool in generator.catalog.tools for arg in tool.args if arg.kind}
+    options = {str(option) for tool in generator.catalog.tools for arg in tool.args for option in arg.options}
+    always = sorted(kinds | options | {"text"})  # these must be whole tokens, and known
+    counts: Counter[str] = Counter()
 
     def texts() -> Iterator[str]:
         rng = random.Random(seed)
         for _ in range(examples):
-            yield normal(generator.sample(rng).text) + " image boxes masks text audio video"
+            said = [word.text for word in words(generator.sample(rng, "seen").text)]
+            counts.update(said + always)
+            yield "".join(f" {word}" for word in said + always)
 
     tokenizer.train_from_iterator(texts(), trainer)
-    tokenizer.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in pieces])
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, eos_token=END,
+    tokenizer.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in (*MARKS, *pieces)])
+    made = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, eos_token=END,
                                    clean_up_tokenization_spaces=False)  # fmt: skip
+    made.init_kwargs["rare"] = sorted(word for word in known_words(made) or () if counts[word] < examples / 2_000)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **made.init_kwargs)

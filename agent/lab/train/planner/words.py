@@ -65,6 +65,8 @@ CHARACTERS = (
     "墙梯井田园林鸟鸡鸭鹅鱼虾蟹虫蜂蝶马牛羊猪狗猫兔鹿象虎狮熊猴鼠蛇龙云雨雪风雷电星月日光影花树根枝皮毛羽角骨手脚头脸"
 )
 
+NOUN_CHARACTERS = "".join(sorted(set("".join((*CLASSES["zh"], *NOUNS["zh"])))))
+
 # Every character of the first level of GB 2312, the 3,755 most common ones: nouns that are never trained on are written
 # with characters that the model has hardly met, and copying these is learnt with all of them.
 _CODES = (bytes((high, low)) for high in range(0xB0, 0xD8) for low in range(0xA1, 0xFF))

@@ -1,0 +1,88 @@
+"""The planner's recipe: it takes steps, goes on where it stood, and starts from an earlier model without loss."""
+
+import itertools
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+from panmodal.agent.lab.train.planner.catalog import Catalog
+from panmodal.agent.lab.train.planner.requests import Generator
+from panmodal.agent.lab.train.planner.tokenizer import build_tokenizer, written
+from panmodal.agent.lab.train.planner.train import Recipe, Worker, batches, new_model, take_over, train
+from panmodal.planners.backends.prompt_format import MARKS, known_words
+from panmodal.tools.registry import default_registry
+
+CATALOG = Catalog.of(default_registry())
+GENERATOR = Generator(CATALOG)
+SMALL = {"hidden": 32, "mlp": 48, "heads": 2, "vocabulary": 1_200, "batch": 8}
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return build_tokenizer(GENERATOR, examples=400, size=1_200)
+
+
+def test_a_run_goes_on_where_it_stood(tmp_path: Path) -> None:
+    lines: list[str] = []
+    recipe = Recipe(minutes=0.04, layers=1, read=400, bfloat16=True, **SMALL)
+    train(recipe, CATALOG, tmp_path, log=lines.append)
+    before = torch.load(tmp_path / "state.pt", weights_only=True)
+    longer = Recipe(minutes=0.08, layers=1, read=400, bfloat16=True, **SMALL)
+    folder = train(longer, CATALOG, tmp_path, resume=True, log=lines.append)
+    after = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert after["step"] > before["step"] > 5 and after["seen"] == 8 * after["step"]
+    name = "model.layers.0.mlp.up_proj.weight"
+    assert after["model"][name].dtype == torch.float32
+    assert not torch.equal(after["model"][name], before["model"][name])
+    exported = LlamaForCausalLM.from_pretrained(folder)
+    assert torch.allclose(exported.state_dict()[name].float(), after["model"][name], atol=1e-3)
+    assert known_words(PreTrainedTokenizerFast.from_pretrained(folder))
+
+
+def test_gradients_in_bf16_point_where_those_in_fp32_do(tokenizer: PreTrainedTokenizerFast) -> None:
+    ids, labels = next(batches(GENERATOR, tokenizer, Recipe(**SMALL), random.Random(0)))
+    found: list[torch.Tensor] = []
+    for bfloat16 in (False, True):
+        recipe = Recipe(layers=2, bfloat16=bfloat16, **SMALL)
+        model = new_model(recipe, tokenizer)
+        worker = Worker(model, recipe)
+        assert 5 < worker.gradients(ids, labels) < 9, "an untrained model's loss is about log 1200 = 7.1"
+        found.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
+        with torch.no_grad():
+            model.model.norm.weight.add_(1)
+        worker.update()
+        assert (worker.model.model.norm.weight == 2).all()
+    assert found[0].dtype == found[1].dtype == torch.float32
+    assert torch.cosine_similarity(*found, dim=0) > 0.99
+
+
+def test_more_layers_begin_as_the_earlier_model(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+    shallow = new_model(Recipe(seed=1, layers=1, **SMALL), tokenizer).eval()
+    shallow.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    other = build_tokenizer(GENERATOR, seed=5, examples=400, size=1_300)
+    deep = new_model(Recipe(seed=2, layers=3, **SMALL), other).eval()
+    take_over(deep, other, tmp_path)
+    known = (known_words(tokenizer) or frozenset()) & (known_words(other) or frozenset())
+    example = next(e for e in (GENERATOR.sample(random.Random(n), "seen") for n in itertools.count())
+                   if all(len(t(text)["input_ids"]) == len(tokenizer(text)["input_ids"]) for t in (other,)
+                          for text in written(e, known)))  # fmt: skip
+    prompt, _ = written(example, known)
+    with torch.no_grad():
+        hidden = [m.model(t(prompt, return_tensors="pt")["input_ids"]).last_hidden_state
+                  for m, t in ((shallow, tokenizer), (deep, other))]  # fmt: skip
+    assert torch.allclose(*hidden, atol=1e-5)
+    with pytest.raises(ValueError, match="wide"):
+        take_over(new_model(Recipe(layers=1, **{**SMALL, "hidden": 64}), other), other, tmp_path)
+
+
+def test_the_loss_counts_plan_tokens_only_and_a_mark_is_one_token(tokenizer: PreTrainedTokenizerFast) -> None:
+    ids, labels = next(batches(GENERATOR, tokenizer, Recipe(**SMALL), random.Random(0)))
+    plan = tokenizer.convert_tokens_to_ids("<|plan|>")
+    for row, wanted in zip(ids, labels, strict=True):
+        begun = int((row == plan).nonzero()[0])
+        assert (wanted[: begun + 1] == -100).all() and wanted[begun + 1] != -100
+    assert all(len(tokenizer(mark)["input_ids"]) == 1 for mark in MARKS)
