@@ -92,9 +92,7 @@ def batches(
     """
     end, known = tokenizer.convert_tokens_to_ids(END), known_words(tokenizer)
     if known is None:
-        raise ValueError(
-            "the tokenizer lacks the marks of the prompt: train from nothing, or --from a later model"
-        )
+        raise ValueError("the tokenizer lacks the marks of the prompt: train from nothing, or --from a later model")
     while True:
         pool = []
         examples = [written(generator.sample(rng), known, _turned(rng)) for _ in range(recipe.batch * 32)]
