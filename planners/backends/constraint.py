@@ -16,7 +16,7 @@ from ...tools.registry import Registry
 from ..base import Request
 from ..plan import Step
 from ..shapes import of_kind, of_return
-from .prompt_format import NormalForm, known_words, words
+from .prompt_format import NormalForm, known_words
 from .spans import request_spans
 from .step_grammar import DONE, END_OF_PLAN, HEAD, NEXT, Value, answer_grammar, step_grammar
 
@@ -36,10 +36,14 @@ class PlanConstraint:
     def __init__(self, request: Request, tools: Sequence[Tool], known: Collection[str] | None) -> None:
         self.request, self.tools = request, {tool.name: tool for tool in tools}
         self.form = NormalForm(request.text, known) if known is not None else None
-        self.normal = self.form is not None
         closed = {str(value) for tool in tools for param in tool.params for value in _options(param.schema)}
-        self.spans = request_spans(request.text, words(request.text), self.form, closed)
+        self.spans = request_spans(request.text, self.form, closed)
         self.given = list(given_values(request.kinds, request.thread, normal=self.normal))
+
+    @property
+    def normal(self) -> bool:
+        """Whether the model reads and writes the normal form."""
+        return self.form is not None
 
     @property
     def schema(self) -> Mapping[str, Any]:

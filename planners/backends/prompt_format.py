@@ -68,11 +68,11 @@ class NormalForm:
 
     def told(self, text: str) -> str:
         """How a span of the request stands in a plan."""
-        return "".join(self._marks.get(word.text, f" {word.text}") for word in words(text))
+        return self._told(words(text))
 
     def between(self, first: int, last: int) -> str:
         """How the words `first` to `last` (inclusive) stand in a plan."""
-        return "".join(self._marks.get(word.text, f" {word.text}") for word in self.words[first : last + 1])
+        return self._told(self.words[first : last + 1])
 
     def restore(self, span: str) -> str | None:
         """The request's own spelling of a span of a plan, or None where the request does not have it."""
@@ -85,6 +85,9 @@ class NormalForm:
                     break
         return None
 
+    def _told(self, span: Iterable[Word]) -> str:
+        return "".join(self._marks.get(word.text, f" {word.text}") for word in span)
+
     def _request(self) -> str:
         # Bytes of a CJK sign or an emoji say nothing about it; the letters of "headcount" do.
         spelled = (f" {word.text}" if word.text.isascii() else "" for word in self.words)
@@ -94,7 +97,7 @@ class NormalForm:
         )
 
 
-_KNOWN: weakref.WeakKeyDictionary[Any, frozenset[str]] = weakref.WeakKeyDictionary()
+_KNOWN: weakref.WeakKeyDictionary[Any, frozenset[str] | None] = weakref.WeakKeyDictionary()
 
 
 def known_words(tokenizer: Any) -> frozenset[str] | None:
@@ -102,10 +105,17 @@ def known_words(tokenizer: Any) -> frozenset[str] | None:
 
     Its own `rare` list is left out: parts of words that are tokens too ("ham"), and words too rare to be learnt.
     """
-    if tokenizer is None or not {PLAN, *MARKS} <= tokenizer.get_vocab().keys():
+    if tokenizer is None:
         return None
-    if tokenizer not in _KNOWN:
-        texts = (tokenizer.convert_tokens_to_string([token]) for token in tokenizer.get_vocab())
-        whole = {text[1:] for text in texts if text.startswith(" ")} - {"", "\ufffd"}
-        _KNOWN[tokenizer] = frozenset(whole.difference(tokenizer.init_kwargs.get("rare", ())))
+    if tokenizer not in _KNOWN:  # asked for with every request, and a large vocabulary takes a while to list
+        _KNOWN[tokenizer] = _read_known(tokenizer)
     return _KNOWN[tokenizer]
+
+
+def _read_known(tokenizer: Any) -> frozenset[str] | None:
+    vocabulary = tokenizer.get_vocab()
+    if not {PLAN, *MARKS} <= vocabulary.keys():
+        return None
+    texts = (tokenizer.convert_tokens_to_string([token]) for token in vocabulary)
+    whole = {text[1:] for text in texts if text.startswith(" ")} - {"", "\ufffd"}
+    return frozenset(whole.difference(tokenizer.init_kwargs.get("rare", ())))

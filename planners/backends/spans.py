@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from .prompt_format import NormalForm, Word
+from .prompt_format import words as split
 from .step_grammar import MORE, Spans, one_of, quoted
 
 MAX_LABEL_WORDS = 5
@@ -37,16 +38,14 @@ JOINERS, ARTICLES = _set("and or & , / 和 或 、 ， 与"), _set("the a an all
 CLOSERS = _set("and then also next please thanks for & as after afterwards but plus finally")
 
 
-def request_spans(
-    text: str, words: Sequence[Word], form: NormalForm | None = None, closed: Collection[str] = ()
-) -> Spans:
+def request_spans(text: str, form: NormalForm | None = None, closed: Collection[str] = ()) -> Spans:
     """The spans of a request as Lark; as typed, or in the normal form of a model.
 
     Labels are short spans without stop words at their ends, listed in the order of the request. Free strings are any
     spans. In normal form labels have no stop words inside either (but "of"), nor words that are values of a closed set
     (`closed`, such as colours) beside others, and free strings are whole clauses: there the only one is a question.
     """
-    words = words[:MAX_WORDS]
+    words = (split(text) if form is None else form.words)[:MAX_WORDS]
     normal = form is not None
     pad = " " if normal else ""
 

@@ -22,7 +22,6 @@ import numpy as np
 import torch
 
 from ....planners.backends.constraint import guidance_tokenizer, plan_constraint
-from ....planners.backends.prompt_format import known_words
 from ....planners.base import Request
 from ....planners.plan import Plan
 from ....planners.schema import plan_schema
@@ -31,7 +30,7 @@ from ....tools.registry import default_registry
 from ..figures import Figures
 from ..train.planner.catalog import Catalog
 from ..train.planner.requests import Example, Generator
-from ..train.planner.tokenizer import build_tokenizer, written
+from ..train.planner.tokenizer import build_tokenizer, vocabulary, written
 
 _COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 _OBJECT = {"type": "object", "additionalProperties": False}
@@ -174,8 +173,7 @@ def measure(seed: int = 0, count: int = 60, tokenizer: Any = None) -> Figures:
 def _stepwise(figures: Figures, tokenizer: Any, examples: Sequence[Example]) -> None:
     """The request's own grammar: compile time of a piece, cost of a token, and of a whole plan."""
     registry, picture = default_registry(), Image.from_array(np.zeros((1, 1, 3), np.uint8))
-    known = known_words(tokenizer)
-    assert known is not None, "the tokenizer does not speak the planner LM's form"
+    known = vocabulary(tokenizer)
     engine, compiles, masks, wholes = Guidance(tokenizer), list[float](), list[float](), list[float]()
     for example in examples:
         begun = time.process_time()

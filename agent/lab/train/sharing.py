@@ -97,7 +97,7 @@ def measure(planner: Path, work: Path, *, steps: int = 1_200, count: int = 300, 
     with torch.no_grad():
         answers = Language(learner).measure()
     figures.values["answers_right"] = float(np.mean([answers[kind] for kind in ("colour", "what", "count", "where")]))
-    exact = {name: [_exact(work / name, split, count, seed) for split in SPLITS] for name in ("alone", "shared")}
+    exact = {name: _exact(work / name, count, seed) for name in ("alone", "shared")}
     for index, split in enumerate(SPLITS):
         alone, shared = exact["alone"][index], exact["shared"][index]
         low, high = wilson(shared, count)
@@ -108,8 +108,9 @@ def measure(planner: Path, work: Path, *, steps: int = 1_200, count: int = 300, 
     return figures
 
 
-def _exact(folder: Path, split: str, count: int, seed: int) -> int:
-    return Judge(folder, default_registry()).judge(split, count, seed + 1, constrained=True).exact
+def _exact(folder: Path, count: int, seed: int) -> list[int]:
+    judge = Judge(folder, default_registry())
+    return [judge.judge(split, count, seed + 1, constrained=True).exact for split in SPLITS]
 
 
 def main() -> None:

@@ -68,7 +68,7 @@ def test_more_layers_begin_as_the_earlier_model(tokenizer: PreTrainedTokenizerFa
     take_over(deep, other, tmp_path)
     known = (known_words(tokenizer) or frozenset()) & (known_words(other) or frozenset())
     example = next(e for e in (GENERATOR.sample(random.Random(n), "seen") for n in itertools.count())
-                   if all(len(t(text)["input_ids"]) == len(tokenizer(text)["input_ids"]) for t in (other,)
+                   if all(len(other(text)["input_ids"]) == len(tokenizer(text)["input_ids"])
                           for text in written(e, known)))  # fmt: skip
     prompt, _ = written(example, known)
     with torch.no_grad():

@@ -47,6 +47,14 @@ def skeleton(catalog: Catalog) -> list[str]:
     return list(dict.fromkeys(pieces + [f"$s{i}" for i in range(1, MAX_STEPS + 1)]))
 
 
+def vocabulary(tokenizer: PreTrainedTokenizerFast) -> frozenset[str]:
+    """The words that a planner LM has as whole tokens. Raises ValueError where it was trained with another form."""
+    known = known_words(tokenizer)
+    if known is None:
+        raise ValueError("the tokenizer lacks the marks of the prompt: train from nothing, or --from a later model")
+    return known
+
+
 def written(example: Example, known: Collection[str], marks: Sequence[str] = MARKS) -> tuple[str, str]:
     """The prompt of an example, and its plan as the model writes it.
 
@@ -113,5 +121,5 @@ def build_tokenizer(
     tokenizer.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in (*MARKS, *pieces)])
     made = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, eos_token=END,
                                    clean_up_tokenization_spaces=False)  # fmt: skip
-    made.init_kwargs["rare"] = sorted(word for word in known_words(made) or () if counts[word] < examples / 2_000)
+    made.init_kwargs["rare"] = sorted(word for word in vocabulary(made) if counts[word] < examples / 2_000)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **made.init_kwargs)

@@ -23,10 +23,10 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from .....planners.backends.prompt_format import END, MARKS, known_words
+from .....planners.backends.prompt_format import END, MARKS
 from .catalog import Catalog
 from .requests import Generator
-from .tokenizer import build_tokenizer, written
+from .tokenizer import build_tokenizer, vocabulary, written
 
 FORMAT = "panmodal.json"
 
@@ -49,6 +49,10 @@ class Recipe:
     read: int = 20_000  # requests that the tokenizer is trained on
     bfloat16: bool = False
     device: str = "cpu"
+
+    def done(self, spent: float, gone: float) -> float:
+        """The share of the schedule behind us after so many CPU seconds and wall seconds."""
+        return max(spent / 60 / self.minutes, gone / 60 / self.wall)
 
 
 def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -90,9 +94,7 @@ def batches(
 
     Examples of similar length share a batch, so that little of it is padding.
     """
-    end, known = tokenizer.convert_tokens_to_ids(END), known_words(tokenizer)
-    if known is None:
-        raise ValueError("the tokenizer lacks the marks of the prompt: train from nothing, or --from a later model")
+    end, known = tokenizer.convert_tokens_to_ids(END), vocabulary(tokenizer)
     while True:
         pool = []
         examples = [written(generator.sample(rng), known, _turned(rng)) for _ in range(recipe.batch * 32)]
@@ -209,7 +211,8 @@ def train(
     worker, stream = Worker(model, recipe), batches(generator, tokenizer, recipe, rng)
     cpu_start, wall_start = time.process_time() - spent, time.monotonic() - gone
     saved, running = gone, math.nan
-    while (done := max(spent / 60 / recipe.minutes, gone / 60 / recipe.wall)) < 1:
+    done = recipe.done(spent, gone)
+    while done < 1:
         rate = recipe.rate * min(1.0, (step + 1) / recipe.warmup) * (0.02 + 0.49 * (1 + math.cos(math.pi * done)))
         for group in optimiser.param_groups:
             group["lr"] = rate
@@ -222,9 +225,10 @@ def train(
         running = loss if math.isnan(running) else 0.98 * running + 0.02 * loss
         step, seen = step + 1, seen + ids.shape[0]
         spent, gone = time.process_time() - cpu_start, time.monotonic() - wall_start
+        done = recipe.done(spent, gone)
         if step % 100 == 0:
             log(f"cpu {spent / 60:6.2f} min  wall {gone / 60:6.2f}  step {step}  requests {seen}  loss {running:.4f}")
-        if gone - saved > 180 or max(spent / 60 / recipe.minutes, gone / 60 / recipe.wall) >= 1:
+        if gone - saved > 180 or done >= 1:
             saved = gone
             facts = {"requests_seen": seen, "cpu_minutes": round(spent / 60, 1), "seed": recipe.seed,
                      "loss": round(running, 4)}  # fmt: skip
