@@ -170,7 +170,7 @@ class _Dialogue:
         """The prompt of a model that was trained for plans."""
         if form is None:
             raise PlannerOutputError(
-                "the planner states trained tools, but its tokenizer does not have the marks of the prompt's form",
+                "the planner states trained tools, but its tokenizer does not state the prompt's form",
                 hint="train it again with this version: panmodal train planner",
             )
         return [Message("user", form.prompt(self.request.kinds, self.request.thread))]

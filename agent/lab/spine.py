@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from ...tools.media.image import Image
 from ...tools.media.masks import Masks
 from ..agent import Agent
+from .english import plural
 from .figures import Figures, mask_iou, wilson
-from .world.captions import plural
 from .world.scenes import COLOURS, Scene, SceneConfig, render_scene
 
 if TYPE_CHECKING:

@@ -1,29 +1,36 @@
 """How a request is put to the small planner LM, and how its spans come back: the one place for training and inference.
 
-The model reads words in lower case, one space before each; punctuation and CJK characters are words of their own. A
-word that its vocabulary does not have as a whole is announced by a mark, the same one wherever the word stands, and
-spelled out behind it unless its letters tell nothing::
+The model reads words in lower case, one space before each; punctuation marks are words of their own, and Chinese is
+cut into the words of a dictionary: requests are a third shorter, and the name of a thing is copied whole. A word that
+its vocabulary does not have as a whole is announced by a mark, the same one wherever the word stands, and spelled out
+behind it unless its letters tell nothing::
 
     <|in|> image image<|thread|> image boxes<|request|> how many#1# zebras are there ?<|plan|>
 
 String arguments of its plan are spans of the request in the same form, an unknown word by its mark alone
 (`"labels":["#1#"]`): each word to be copied is one token that was just read, so that nouns never seen in training are
-copied as well as trained ones. `NormalForm.restore` puts the request's own spelling back. Stdlib only.
+copied as well as trained ones. `NormalForm.restore` puts the request's own spelling back. Stdlib and rjieba only.
 """
 
 from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+FORM = "mini-plan-3"
+"""The name of this form; a planner's tokenizer states the one that it was trained with."""
 
 IN, THREAD, REQUEST, PLAN, END, PAD = "<|in|>", "<|thread|>", "<|request|>", "<|plan|>", "<|end|>", "<|pad|>"
 SPECIALS = (PAD, END, IN, THREAD, REQUEST, PLAN)
 MARKS = tuple(f"#{number}#" for number in range(1, 17))  # unknown words beyond these are spelled in plans too
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
+_SIGNS = re.compile(rf"[{_CJK}]+")
+# A noun behind one of these is a thing in that colour, or one that something is to be done to, and no word with it.
+_APART = "红橙黄绿蓝紫粉棕黑白把将"
 _WORD = re.compile(rf"[{_CJK}]|['’][^\W_{_CJK}]+|[^\W_{_CJK}]+|[^\w\s]|_")
 
 
@@ -41,6 +48,32 @@ def words(text: str) -> list[Word]:
     return [Word(m.group().lower().replace("’", "'"), m.start(), m.end()) for m in _WORD.finditer(text)]
 
 
+def segmented(text: str) -> list[Word]:
+    """The words of a request with runs of CJK characters cut by a dictionary; the rest as in `words`."""
+    found: list[Word] = []
+    runs = {run.start(): run for run in _SIGNS.finditer(text)}
+    end = 0
+    for word in words(text):
+        if word.start in runs:
+            end = runs[word.start].end()
+            found += _cut(text, word.start, end)
+        elif word.start >= end:
+            found.append(word)
+    return found
+
+
+def _cut(text: str, start: int, end: int) -> Iterator[Word]:
+    """The words of one run of CJK characters."""
+    import rjieba  # its dictionary takes 0.2 s to load: only requests in Chinese pay for it
+
+    for piece in rjieba.cut(text[start:end], False):
+        apart = len(piece) > 1 and piece[0] in _APART and piece[-1] != "色"
+        lengths = (1, len(piece) - 1) if apart else (len(piece),)
+        for length in lengths:
+            yield Word(text[start : start + length], start, start + length)
+            start += length
+
+
 class NormalForm:
     """A request in the form that a model reads and writes.
 
@@ -51,7 +84,7 @@ class NormalForm:
     """
 
     def __init__(self, text: str, known: Collection[str], marks: Sequence[str] = MARKS) -> None:
-        self.text, self.words = text, words(text)
+        self.text, self.words = text, segmented(text)
         unknown = dict.fromkeys(word.text for word in self.words if word.text not in known)
         self._marks = dict(zip(unknown, marks, strict=False))
 
@@ -68,7 +101,12 @@ class NormalForm:
 
     def told(self, text: str) -> str:
         """How a span of the request stands in a plan."""
-        return self._told(words(text))
+        starts = {word.start: place for place, word in enumerate(self.words)}
+        ends = {word.end: place for place, word in enumerate(self.words)}
+        for found in re.finditer(re.escape(text), self.text, re.IGNORECASE):
+            if found.start() in starts and found.end() in ends:
+                return self.between(starts[found.start()], ends[found.end()])
+        return self._told(segmented(text))
 
     def between(self, first: int, last: int) -> str:
         """How the words `first` to `last` (inclusive) stand in a plan."""
@@ -89,8 +127,8 @@ class NormalForm:
         return "".join(self._marks.get(word.text, f" {word.text}") for word in span)
 
     def _request(self) -> str:
-        # Bytes of a CJK sign or an emoji say nothing about it; the letters of "headcount" do.
-        spelled = (f" {word.text}" if word.text.isascii() else "" for word in self.words)
+        # Bytes of one sign or an emoji say nothing about it; the letters of "headcount" do, and the signs of 去标识化.
+        spelled = (f" {word.text}" if word.text.isascii() or len(word.text) > 1 else "" for word in self.words)
         return "".join(
             f"{self._marks[word.text]}{letters}" if word.text in self._marks else f" {word.text}"
             for word, letters in zip(self.words, spelled, strict=True)
@@ -101,7 +139,7 @@ _KNOWN: weakref.WeakKeyDictionary[Any, frozenset[str] | None] = weakref.WeakKeyD
 
 
 def known_words(tokenizer: Any) -> frozenset[str] | None:
-    """The words that a tokenizer has as whole tokens, or None where it does not speak this format.
+    """The words that a tokenizer has as whole tokens, or None where it does not state this form.
 
     Its own `rare` list is left out: parts of words that are tokens too ("ham"), and words too rare to be learnt.
     """
@@ -113,9 +151,8 @@ def known_words(tokenizer: Any) -> frozenset[str] | None:
 
 
 def _read_known(tokenizer: Any) -> frozenset[str] | None:
-    vocabulary = tokenizer.get_vocab()
-    if not {PLAN, *MARKS} <= vocabulary.keys():
+    if tokenizer.init_kwargs.get("form") != FORM:
         return None
-    texts = (tokenizer.convert_tokens_to_string([token]) for token in vocabulary)
+    texts = (tokenizer.convert_tokens_to_string([token]) for token in tokenizer.get_vocab())
     whole = {text[1:] for text in texts if text.startswith(" ")} - {"", "\ufffd"}
     return frozenset(whole.difference(tokenizer.init_kwargs.get("rare", ())))

@@ -30,7 +30,8 @@ STOP_WORDS = _set("""
     的 了 是 在 有 几 个 多 少 吗 把 请 和 与 这 那 些 里 中 一 张
 """)
 # In normal form nor with one of these: for the small models a request speaks of its picture, not of one in it.
-PICTURES = _set("picture photo image photograph scene drawing pictures photos images photographs scenes drawings")
+PICTURES = _set("picture photo image photograph scene drawing pictures photos images photographs scenes drawings "
+                "图 图片 照片 图像 画面 相片")  # fmt: skip
 # What may stand between the labels of one list.
 JOINERS, ARTICLES = _set("and or & , / 和 或 、 ， 与"), _set("the a an all any of every each")
 # The words before which a clause may end without a mark. It may begin with any word: requests lead up to a question in
@@ -65,7 +66,8 @@ def request_spans(text: str, form: NormalForm | None = None, closed: Collection[
         if not normal:
             return True
         texts = {word.text for word in inside}
-        return not texts & PICTURES and (len(inside) == 1 or not texts & ((STOP_WORDS - {"of"}) | set(closed)))
+        apart = texts & set(closed) or any(_is_stop(text) for text in texts - {"of"})
+        return not texts & PICTURES and (len(inside) == 1 or not apart)
 
     labels, found = _label_lists(words, told, may_name, apart=not normal)
     definitions = ""
@@ -133,7 +135,12 @@ def _ends(words: Sequence[Word], place: int, lines: Sequence[int]) -> bool:
 
 
 def _may_bound(word: Word) -> bool:
-    return not _is_mark(word) and word.text.lstrip("'’") not in STOP_WORDS
+    return not _is_mark(word) and not _is_stop(word.text.lstrip("'’"))
+
+
+def _is_stop(text: str) -> bool:
+    """Whether it is a stop word, or written with characters that are ("几个")."""
+    return text in STOP_WORDS or (not text.isascii() and all(sign in STOP_WORDS for sign in text))
 
 
 def _is_mark(word: Word) -> bool:

@@ -209,7 +209,7 @@ def test_what_a_trained_model_does_not_know_is_planned_by_search() -> None:
 
 def test_a_trained_model_that_reads_another_form_is_refused(llama_folder: Path) -> None:
     loaded = get_loader("transformers").load(ModelSpec("planner", "transformers", str(llama_folder)))
-    with pytest.raises(PlannerOutputError, match="does not have the marks") as caught:
+    with pytest.raises(PlannerOutputError, match="does not state the prompt") as caught:
         LlmPlanner().plan(REQUEST, PlannerContext(REGISTRY, ROLES, loaded.adapter("planner")))
     assert "panmodal train planner" in str(caught.value.hint)
 

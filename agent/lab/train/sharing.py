@@ -9,11 +9,14 @@ easier than pixels: what this costs the plans is the least that sharing costs.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import random
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from transformers import LlamaForCausalLM, LlamaModel, PreTrainedTokenizerFast
 
@@ -26,10 +29,10 @@ from .planner.catalog import Catalog
 from .planner.evaluate import Judge
 from .planner.requests import Generator
 from .planner.ship import PLACE
-from .planner.train import Recipe, batches, export, plan_loss
+from .planner.train import FORMAT, Recipe, Worker, batches, export
 
 SPLITS = ("forms", "nouns", "joined")
-_RATE = 6e-4
+LEGS = ("alone", "shared")
 
 
 def lend(planner: LlamaForCausalLM, learner: Learner) -> None:
@@ -42,62 +45,78 @@ def lend(planner: LlamaForCausalLM, learner: Learner) -> None:
     learner.model.model.language_model = twin
 
 
-def teach(planner: Path, learner: Learner | None, steps: int, seed: int, out: Path) -> list[float]:
-    """Go on from `planner` for `steps` on plans, and where there is a learner on its questions too; export to `out`.
-
-    Gives the last losses: of the plans, and of the answers.
-    """
+def teach(planner: Path, learner: Learner | None, recipe: Recipe, steps: int, seed: int, out: Path) -> None:
+    """Go on from `planner` for `steps` on plans, and where there is a learner on its questions too; export to `out`."""
     tokenizer = PreTrainedTokenizerFast.from_pretrained(planner)
     model = LlamaForCausalLM.from_pretrained(planner, dtype=torch.float32, local_files_only=True)
-    catalog = Catalog.of(default_registry())
+    worker, catalog = Worker(model, recipe), Catalog.of(default_registry())
+    facts: dict[str, Any] = {"steps": steps, "seed": seed}
     parameters = list(model.parameters())
     questions = None
     if learner is not None:
-        lend(model, learner)
+        lend(worker.model, learner)
         questions = Language(learner)
         parameters.append(learner.model.model.language_model.embed_tokens.weight)
-    optimiser = torch.optim.AdamW(parameters, lr=_RATE, betas=(0.9, 0.98), weight_decay=0.01, foreach=True)
-    stream = batches(Generator(catalog), tokenizer, Recipe(), random.Random(f"sharing/{seed}"))
+    optimiser = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.05, foreach=True)
+    stream = batches(Generator(catalog), tokenizer, recipe, random.Random(f"sharing/{seed}"))
     means = [math.nan, math.nan]
     for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = _RATE * min(1.0, (step + 1) / 100) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
-        losses = [plan_loss(model, *next(stream))] + ([questions.loss()] if questions is not None else [])
-        torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+            group["lr"] = recipe.rate * min(1.0, (step + 1) / recipe.warmup)
+            group["lr"] *= 0.02 + 0.49 * (1 + math.cos(math.pi * step / steps))
+        losses = []
+        if questions is not None:
+            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+                loss = questions.loss()
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses.append(float(loss.detach()))
+        losses.insert(0, worker.gradients(*next(stream)))
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-        for place, loss in enumerate(losses):
-            told = float(loss.detach())
+        worker.update()
+        for place, told in enumerate(losses):
             means[place] = told if step == 0 else 0.98 * means[place] + 0.02 * told
         if step % 100 == 99:
-            print(f"{out.name} step {step + 1} losses {' '.join(f'{mean:.3f}' for mean in means)}", flush=True)
-    export(model, tokenizer, catalog, out, {"seed": seed})
-    return means
+            cpu = time.process_time() / 60
+            print(f"{out.name} step {step + 1} cpu {cpu:.1f} losses {' '.join(f'{m:.3f}' for m in means)}", flush=True)
+    if questions is not None and learner is not None:
+        learner.model.model.language_model.float().eval()
+        with torch.no_grad():
+            facts["answers"] = questions.measure()
+    export(model, tokenizer, catalog, out, facts)
 
 
-def measure(planner: Path, work: Path, *, steps: int = 1_200, count: int = 300, seed: int = 0) -> Figures:
-    """Teach both models and compare them on the same fresh requests.
+def measure(
+    planner: Path, work: Path, recipe: Recipe, *, legs: Sequence[str], steps: int, count: int, seed: int
+) -> Figures:
+    """Teach the models of `legs` that are not there yet; where both are there, compare them on the same fresh requests.
 
     Args:
         planner: folder of the planner that both start from.
         work: folder for scenes and models.
+        recipe: learning rate, batch and precision of both.
+        legs: "alone", "shared" or both.
         steps: of each run.
         count: requests of each split.
         seed: of the requests and of the MLLM's word embeddings.
     """
     torch.set_num_threads(1)
-    make_scenes(work / "scenes", 4)
-    held_out = Pool(work / "scenes", "val-*.npz").rows(range(SHARD))
-    learner = Learner(Pool(work / "scenes", "train-*.npz"), held_out, seed)
     figures = Figures("sharing", seed)
-    teach(planner, None, steps, seed, work / "alone")
-    teach(planner, learner, steps, seed, work / "shared")
-    learner.model.eval()
-    with torch.no_grad():
-        answers = Language(learner).measure()
-    figures.values["answers_right"] = float(np.mean([answers[kind] for kind in ("colour", "what", "count", "where")]))
-    exact = {name: _exact(work / name, count, seed) for name in ("alone", "shared")}
+    for name in legs:
+        if (work / name / FORMAT).exists():
+            continue
+        learner = None
+        if name == "shared":
+            make_scenes(work / "scenes", 8)
+            held_out = Pool(work / "scenes", "val-*.npz").rows(range(SHARD))
+            learner = Learner(Pool(work / "scenes", "train-*.npz"), held_out, seed)
+        teach(planner, learner, recipe, steps, seed, work / name)
+    if not all((work / name / FORMAT).exists() for name in LEGS):
+        return figures
+    answers = json.loads((work / "shared" / FORMAT).read_text(encoding="utf-8"))["answers"]
+    figures.values |= {f"answers_{kind}": share for kind, share in answers.items()}
+    exact = {name: _exact(work / name, count, seed) for name in LEGS}
     for index, split in enumerate(SPLITS):
         alone, shared = exact["alone"][index], exact["shared"][index]
         low, high = wilson(shared, count)
@@ -118,11 +137,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--planner", type=Path, default=PLACE, help="folder of the planner to start from")
     parser.add_argument("--work", type=Path, required=True, help="folder for scenes and models")
-    parser.add_argument("--steps", type=int, default=1_200)
+    parser.add_argument("--legs", nargs="+", choices=LEGS, default=LEGS, help="which to teach, where it is not there")
+    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--bfloat16", action="store_true", help="passes in bf16: faster on cores with units for it")
     parser.add_argument("--n", type=int, default=300, help="requests of each split")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    print(measure(given.planner, given.work, steps=given.steps, count=given.n, seed=given.seed).render())
+    recipe = Recipe(bfloat16=given.bfloat16)
+    print(
+        measure(
+            given.planner, given.work, recipe, legs=given.legs, steps=given.steps, count=given.n, seed=given.seed
+        ).render()
+    )
 
 
 if __name__ == "__main__":

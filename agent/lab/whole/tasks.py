@@ -16,11 +16,11 @@ from typing import Any
 
 from ....tools.registry import default_registry
 from ....tools.see.nouns import NOUNS
+from ..english import plural, with_article
 from ..train.planner import words
 from ..train.planner.catalog import Catalog
-from ..train.planner.nouns import article
 from ..train.planner.phrasings import LOOKS, SLOT, THINGS, Phrasing, Phrasings, agreed
-from ..world.captions import BACKGROUND_WORDS, PATTERN_WORDS, place_of, plural
+from ..world.captions import BACKGROUND_WORDS, PATTERN_WORDS, place_of
 from ..world.scenes import CLASSES, COLOURS, Scene, SceneConfig, render_scene
 
 CONFIG = SceneConfig(count=(1, 5), size=(0.12, 0.40), repeat=0.5)
@@ -156,7 +156,7 @@ class Tasks:
             return None
         values = {"np": meant.np, "pl": meant.plural, "n": meant.bare, "a": meant.bare, "pic": "the picture"}
         if language == "en":
-            values["a"] = article(meant.bare)
+            values["a"] = with_article(meant.bare)
         else:
             values["pic"] = "图片"
         colour = None

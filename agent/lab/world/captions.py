@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from ..english import plural, with_article
 from .scenes import Scene, SceneObject
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
@@ -32,18 +33,6 @@ _BACKGROUND_PHRASES = {
     "photo": "a mottled background",
     "ground": "open ground under a sky",
 }
-
-
-def plural(label: str) -> str:
-    """The plural of a class: crosses, fish, houses."""
-    if label == "fish":
-        return label
-    return label + ("es" if label.endswith("s") else "s")
-
-
-def with_article(phrase: str) -> str:
-    """a red star, an orange cup."""
-    return ("an " if phrase[0] in "aeiou" else "a ") + phrase
 
 
 def place_of(thing: SceneObject, side: int) -> str:

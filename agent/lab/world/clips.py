@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..english import with_article
 from . import draw
 from .backgrounds import draw_background
-from .captions import listed, sentence, with_article
+from .captions import listed, sentence
 from .directing import Actor, Director
 from .motions import VERBS, Span
 from .scenes import BACKGROUNDS, stream

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..english import with_article
 from . import draw
-from .captions import listed, sentence, with_article
+from .captions import listed, sentence
 from .scenes import COLOURS, stream
 from .solids import SOLIDS, Part, bounds_of, reach_of, sample_surface
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .captions import NUMBERS, PLACES, at_place, plural, with_article
+from ..english import plural, with_article
+from .captions import NUMBERS, PLACES, at_place
 from .scenes import CLASSES, COLOURS
 
 SIZES = ("small", "large", "big", "tiny")

@@ -14,13 +14,14 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 import panmodal.agent.lab.train.mllm.__main__ as command
+from panmodal.agent.lab.english import plural
 from panmodal.agent.lab.train.mllm.cells import cells_of, distinct
 from panmodal.agent.lab.train.mllm.data import ALIKE_SEED, POOLS, Pool, alike, mirrored, scene_arrays, write_shard
 from panmodal.agent.lab.train.mllm.evaluate import answers, balanced_facts, f1, measure, mentions
 from panmodal.agent.lab.train.mllm.model import CELLS, WIDTH, build_model, export, normalise
 from panmodal.agent.lab.train.mllm.packing import TEXT, Packer, asker_of
 from panmodal.agent.lab.train.mllm.phrasings import SLOTS, Phrasebook, phrasings, read
-from panmodal.agent.lab.train.mllm.questions import GROUNDS, KINDS, Asker, Fact, phrase, place_of, plural, vocabulary
+from panmodal.agent.lab.train.mllm.questions import GROUNDS, KINDS, Asker, Fact, phrase, place_of, vocabulary
 from panmodal.agent.lab.train.mllm.runner import Runner
 from panmodal.agent.lab.train.mllm.stages import STAGES, Learner
 from panmodal.agent.lab.train.mllm.words import UNK, build_tokenizer, spaced

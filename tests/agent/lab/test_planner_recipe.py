@@ -68,13 +68,17 @@ def test_more_layers_begin_as_the_earlier_model(tokenizer: PreTrainedTokenizerFa
     take_over(deep, other, tmp_path)
     known = (known_words(tokenizer) or frozenset()) & (known_words(other) or frozenset())
     example = next(e for e in (GENERATOR.sample(random.Random(n), "seen") for n in itertools.count())
-                   if all(len(other(text)["input_ids"]) == len(tokenizer(text)["input_ids"])
-                          for text in written(e, known)))  # fmt: skip
+                   if all(other.tokenize(text) == tokenizer.tokenize(text) for text in written(e, known)))  # fmt: skip
     prompt, _ = written(example, known)
     with torch.no_grad():
         hidden = [m.model(t(prompt, return_tensors="pt")["input_ids"]).last_hidden_state
                   for m, t in ((shallow, tokenizer), (deep, other))]  # fmt: skip
     assert torch.allclose(*hidden, atol=1e-5)
+    new = next(word for word in sorted(other.get_vocab().keys() - tokenizer.get_vocab().keys()) if word[1:].isalpha()
+               and word[0] == "\u0120")  # fmt: skip
+    parts = tokenizer(f" {new[1:]}")["input_ids"]
+    rows = deep.model.embed_tokens.weight, shallow.model.embed_tokens.weight
+    assert torch.allclose(rows[0][other.get_vocab()[new]], rows[1][parts].mean(0)), "a new word begins as its parts"
     with pytest.raises(ValueError, match="wide"):
         take_over(new_model(Recipe(layers=1, **{**SMALL, "hidden": 64}), other), other, tmp_path)
 

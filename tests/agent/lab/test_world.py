@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from panmodal.agent.lab.world.captions import BACKGROUND_WORDS, PLACES, caption, long_caption, place_of, plural
+from panmodal.agent.lab.english import plural
+from panmodal.agent.lab.world.captions import BACKGROUND_WORDS, PLACES, caption, long_caption, place_of
 from panmodal.agent.lab.world.draw import COLOUR_VALUES
 from panmodal.agent.lab.world.questions import TYPES, questions_of
 from panmodal.agent.lab.world.relations import RELATIONS, depth_order, relations_of

@@ -113,8 +113,3 @@ class Phrasebook:
             tokens[at] = word
         else:
             tokens.insert(0 if rng.random() < 0.5 else len(tokens) - (tokens[-1] in "?."), word)
-
-
-def article(noun: str) -> str:
-    """The noun with its article: ``a star``, ``an orange star``."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...english import plural, with_article
 from ...world.captions import BACKGROUND_WORDS
 from ...world.scenes import BACKGROUNDS, CLASSES, COLOURS
 from ...world.shapes import WORDS
 from .cells import PATTERNS, SIZES
-from .phrasings import Phrasebook, article, phrasings
-from .words import COLUMNS, ROWS, UNK, plural
+from .phrasings import Phrasebook, phrasings
+from .words import COLUMNS, ROWS, UNK
 
 KINDS = (
     "colour", "what", "count", "count_all", "yes_no", "where", "caption", "background", "pattern", "size", "sign",
@@ -110,7 +111,7 @@ def vocabulary() -> list[str]:
 def caption_of(things: Sequence[Thing]) -> str:
     """All things row by row: ``a red star , a blue cup and a black cat .``"""
     ordered = sorted(things, key=lambda thing: thing.order)
-    names = [article(f"{thing.colour} {thing.label}") for thing in ordered]
+    names = [with_article(f"{thing.colour} {thing.label}") for thing in ordered]
     if not names:
         return "nothing ."
     return (" , ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]) + " ."
@@ -284,7 +285,7 @@ class Asker:
                 return None
             colour, label = "", self._pick(options)
         if self.rng.random() < 0.7:
-            return "exist", {"a": article(colour + label)}, label
+            return "exist", {"a": with_article(colour + label)}, label
         return "exist", {"pl": colour + plural(label)}, plural(label)
 
     def _is_colour(self, truth: bool) -> tuple[str, dict[str, str], str] | None:

@@ -28,13 +28,6 @@ _FOLDED = {"color": "colour", "colors": "colours", "center": "centre",
            "coloration": "colouring", "gray": "grey"}  # fmt: skip
 
 
-def plural(noun: str) -> str:
-    """The plural of a class name, e.g. ``cross`` -> ``crosses``, ``fish`` -> ``fish``."""
-    if noun == "fish":
-        return noun
-    return noun + ("es" if noun.endswith(("s", "x", "sh", "ch")) else "s")
-
-
 def build_tokenizer(words: Sequence[str]) -> PreTrainedTokenizerFast:
     """A word-level tokenizer over `words` (lower case), with ``<unk>`` for all others.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from ...english import plural
 from . import words as w
 from .phrasings import Phrasing, Phrasings
 
@@ -50,8 +51,10 @@ class Source:
         rng, roll = self.rng, self.rng.random()
         if self.split.endswith("nouns"):
             one = rng.choice(w.HELD_OUT[self.language])
-        elif self.split == "train" and roll < 0.45:
+        elif self.split == "train" and roll < 0.2:
             one = pseudo_word(rng, self.language)
+        elif self.split == "train" and roll < 0.5:
+            one = rng.choice(w.RARE[self.language])
         else:
             one = rng.choice(w.CLASSES[self.language] if self.chance(0.45) else w.NOUNS[self.language])
         if self.language == "zh":
@@ -79,25 +82,6 @@ def pseudo_word(rng: random.Random, language: str) -> str:
         word += rng.choice(w.ONSETS) + rng.choice("aeiou") + (rng.choice(w.CODAS) if rng.random() < 0.6 else "")
     word += rng.choice(("le", "er", "et", "o", "y", "in")) if len(word) < 3 or rng.random() < 0.2 else ""
     return word if word not in w.REAL else word + "le"
-
-
-def plural(noun: str) -> str:
-    """The English plural of a noun phrase's last word."""
-    head, _, last = noun.rpartition(" ")
-    if last in w.IRREGULAR:
-        last = w.IRREGULAR[last]
-    elif last.endswith(("s", "x", "sh", "ch", "z")):
-        last += "es"
-    elif last.endswith("y") and last[-2:-1] not in "aeiou":
-        last = last[:-1] + "ies"
-    else:
-        last += "s"
-    return f"{head} {last}".strip()
-
-
-def article(noun: str) -> str:
-    """The noun with "a" or "an"."""
-    return f"an {noun}" if noun.startswith(tuple("aeiou")) else f"a {noun}"
 
 
 def phrase(s: Source, slot: str, *, select: bool = True, single: bool | None = None) -> Noun:

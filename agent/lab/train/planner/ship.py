@@ -30,16 +30,18 @@ LlamaForCausalLM, {parameters:.1f} M parameters, float16, byte-level BPE of {voc
 
 - Data: requests with gold plans filled from {phrasings} phrasings of several authors
   (language models in different roles), English and Chinese
-  (`agent/lab/train/planner/phrasings/`), over the tools of the registry; close to half of the nouns are
-  pseudo-words, so that it copies labels from the request instead of knowing them.
+  (`agent/lab/train/planner/phrasings/`), over the tools of the registry; half of the nouns are pseudo-words or too
+  rare to be learnt, so that it copies labels from the request instead of knowing them.
 - Recipe: `panmodal train planner`, or `python -m panmodal.agent.lab.train.planner --minutes 84 --out FOLDER`, which
   `--from` an earlier model starts with that. These weights: a last leg of {requests} requests, {minutes} CPU minutes of
-  one core in bf16, seed {seed}, after legs of 135, 347 and 48 thousand requests (the first two with four and six layers
-  and without marks). Phrasings joined while it trained: the command alone does not repeat it.
+  one core, seed {seed}, after legs of 135, 347, 48, 272 and 84 thousand requests (the first two with four and six
+  layers and without marks; the first four read Chinese sign by sign). Phrasings joined between legs: the command alone
+  does not repeat it.
 - It decodes under a grammar made for the request (`planners/backends/constraint.py`), so every plan parses, its
   references exist and its kinds fit; whether it is the plan that was meant is measured below.
 - Prompt: `planners/backends/prompt_format.py` (a word that the vocabulary does not have as a whole stands behind a
-  mark, and plans copy the mark); `panmodal.json` names the trained tools and the digest of their registry.
+  mark, and plans copy the mark; Chinese is cut into words); `panmodal.json` names the trained tools and the digest of
+  their registry.
 
 Share of exactly right plans (canonical form), greedy, {count} fresh requests a row (seed {check}), 95 % interval:
 

@@ -15,7 +15,7 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from .....planners.backends.prompt_format import END, MARKS, PAD, SPECIALS, NormalForm, known_words, words
+from .....planners.backends.prompt_format import END, FORM, MARKS, PAD, SPECIALS, NormalForm, known_words, segmented
 from .build import MAX_STEPS
 from .catalog import Catalog
 from .requests import Example, Generator
@@ -51,7 +51,7 @@ def vocabulary(tokenizer: PreTrainedTokenizerFast) -> frozenset[str]:
     """The words that a planner LM has as whole tokens. Raises ValueError where it was trained with another form."""
     known = known_words(tokenizer)
     if known is None:
-        raise ValueError("the tokenizer lacks the marks of the prompt: train from nothing, or --from a later model")
+        raise ValueError(f"the tokenizer is not of the form {FORM}: train from nothing, or --from a later model")
     return known
 
 
@@ -113,13 +113,16 @@ def build_tokenizer(
     def texts() -> Iterator[str]:
         rng = random.Random(seed)
         for _ in range(examples):
-            said = [word.text for word in words(generator.sample(rng, "seen").text)]
+            said = [word.text for word in segmented(generator.sample(rng, "seen").text)]
             counts.update(said + always)
             yield "".join(f" {word}" for word in said + always)
+            # Signs by themselves too: what an unknown word in Chinese is spelled with.
+            yield from (sign for word in said if not word.isascii() and len(word) > 1 for sign in word)
 
     tokenizer.train_from_iterator(texts(), trainer)
     tokenizer.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in (*MARKS, *pieces)])
     made = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, eos_token=END,
                                    clean_up_tokenization_spaces=False)  # fmt: skip
+    made.init_kwargs["form"] = FORM
     made.init_kwargs["rare"] = sorted(word for word in vocabulary(made) if counts[word] < examples / 2_000)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **made.init_kwargs)

@@ -3,7 +3,8 @@
 With `bfloat16`, forward and backward pass run on a copy of the weights in that type, the optimiser on the fp32 weights:
 on cores with matrix units for it a step takes little more than half the time.
 
-It starts from nothing, or from an earlier model: its word embeddings are taken over token by token, and layers beyond
+It starts from nothing, or from an earlier model: its word embeddings are taken over token by token (a new
+word's is the mean of its parts'), and layers beyond
 those of the earlier model begin as the identity (their last projections are zero), so that nothing learnt is lost.
 """
 
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from .....planners.backends.prompt_format import END, MARKS
+from .....planners.backends.prompt_format import END, FORM, MARKS, words
 from .catalog import Catalog
 from .requests import Generator
 from .tokenizer import build_tokenizer, vocabulary, written
@@ -45,7 +46,7 @@ class Recipe:
     layers: int = 8
     heads: int = 4
     mlp: int = 512
-    vocabulary: int = 4_000
+    vocabulary: int = 6_500
     read: int = 20_000  # requests that the tokenizer is trained on
     bfloat16: bool = False
     device: str = "cpu"
@@ -77,11 +78,18 @@ def take_over(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, earli
     kept = {name: value for name, value in source.state_dict().items() if "embed_tokens" not in name}
     kept.pop("lm_head.weight", None)
     model.load_state_dict(kept, strict=False)
-    old, new = PreTrainedTokenizerFast.from_pretrained(earlier).get_vocab(), tokenizer.get_vocab()
-    shared = [(new[token], old[token]) for token in new.keys() & old.keys()]
+    reader = PreTrainedTokenizerFast.from_pretrained(earlier)
+    old, new = reader.get_vocab(), tokenizer.get_vocab()
+    rows = source.model.embed_tokens.weight
     with torch.no_grad():
-        rows, from_rows = (torch.tensor(side) for side in zip(*shared, strict=True))
-        model.model.embed_tokens.weight[rows] = source.model.embed_tokens.weight[from_rows]
+        for token, row in new.items():
+            if token in old:
+                model.model.embed_tokens.weight[row] = rows[old[token]]
+                continue
+            said = tokenizer.convert_tokens_to_string([token])
+            if said.startswith(" "):  # a word: the mean of what the earlier model would read in its place
+                parts = reader("".join(f" {word.text}" for word in words(said)))["input_ids"]
+                model.model.embed_tokens.weight[row] = rows[parts].mean(0)
         for layer in model.model.layers[source.config.num_hidden_layers :]:
             layer.self_attn.o_proj.weight.zero_()
             layer.mlp.down_proj.weight.zero_()
@@ -166,7 +174,7 @@ def export(
     half.load_state_dict(model.state_dict())
     half.save_pretrained(out)
     tokenizer.save_pretrained(out)
-    form = {"prompt": "mini-plan-2", "trained_tools": [tool.name for tool in catalog.tools], **facts}
+    form = {"prompt": FORM, "trained_tools": [tool.name for tool in catalog.tools], **facts}
     (out / FORMAT).write_text(json.dumps(form, indent=1) + "\n", encoding="utf-8")
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 LANGUAGES = ("en", "zh")
 
 
@@ -50,11 +52,13 @@ HELD_OUT = {
         "斑马 长颈鹿 大象 行李箱 滑板 键盘 沙发 仙人掌 灯笼 企鹅 头盔 乌龟 猫头鹰 南瓜 拖拉机 水壶 蝴蝶 风车 骆驼 菠萝"
     ),
 }  # fmt: skip
+# Many more things that are trained on, too rare each to be learnt by heart.
+RARE = {
+    language: tuple((Path(__file__).parent / "phrasings" / f"nouns-{language}.txt").read_text("utf-8").splitlines())
+    for language in LANGUAGES
+}
 PLACES = _listed("top left|top|top right|left|centre|middle|right|bottom left|bottom|bottom right", "|")
 ADJECTIVES = _listed("wooden shiny round tall old broken parked sleeping plastic metal empty striped young open")
-IRREGULAR = {"person": "people", "child": "children", "fish": "fish", "sheep": "sheep", "mouse": "mice",
-             "leaf": "leaves", "knife": "knives", "tomato": "tomatoes", "potato": "potatoes", "man": "men",
-             "woman": "women", "snowman": "snowmen"}  # fmt: skip
 # Parts of pseudo-words: English syllables, and characters that Chinese nouns are often made of.
 ONSETS = _listed(
     "b c d f g h j k l m n p r s t v w z bl br cl cr dr fl fr gl gr pl pr sc sh sk sl sm sn sp st str th tr"
