@@ -32,7 +32,7 @@ GENERATOR = Generator(Catalog.of(REGISTRY))
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return build_tokenizer(GENERATOR, examples=1_500, size=1_800)
+    return build_tokenizer(GENERATOR, examples=800, size=1_600)
 
 
 def request_of(example: Example) -> Request:
