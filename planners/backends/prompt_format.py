@@ -51,14 +51,13 @@ def words(text: str) -> list[Word]:
 def segmented(text: str) -> list[Word]:
     """The words of a request with runs of CJK characters cut by a dictionary; the rest as in `words`."""
     found: list[Word] = []
-    runs = {run.start(): run for run in _SIGNS.finditer(text)}
     end = 0
     for word in words(text):
-        if word.start in runs:
-            end = runs[word.start].end()
-            found += _cut(text, word.start, end)
-        elif word.start >= end:
-            found.append(word)
+        if word.start < end:
+            continue
+        run = _SIGNS.match(text, word.start)
+        end = run.end() if run else word.end
+        found += _cut(text, word.start, end) if run else [word]
     return found
 
 

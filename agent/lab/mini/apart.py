@@ -113,7 +113,9 @@ def check_requests(catalog: Catalog, folder: Path = FOLDER) -> dict[str, Any]:
         pieces = sum(line.words in trained for line in held) - sum(line.words in trained for line in asked)
         facts[f"set_{name}"] = {"requests": len(asked), "shared": 0, "shared_pieces": pieces}
     for language in words.LANGUAGES:
-        check_nouns({*words.CLASSES[language], *words.NOUNS[language]}, words.HELD_OUT[language])
+        trained_nouns = (*words.CLASSES[language], *words.NOUNS[language], *words.RARE[language])
+        held_out_nouns = words.HELD_OUT[language]
+        check_nouns(*({noun.replace("_", " ") for noun in nouns} for nouns in (trained_nouns, held_out_nouns)))
         facts[f"held_out_nouns_{language}"] = {"nouns": len(words.HELD_OUT[language]), "shared": 0}
     return facts
 

@@ -62,15 +62,14 @@ def teach(planner: Path, learner: Learner | None, recipe: Recipe, steps: int, se
     means = [math.nan, math.nan]
     for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = recipe.rate * min(1.0, (step + 1) / recipe.warmup)
-            group["lr"] *= 0.02 + 0.49 * (1 + math.cos(math.pi * step / steps))
-        losses = []
+            group["lr"] = recipe.rate_at(step, step / steps)
+        answers = math.nan
         if questions is not None:
             with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
                 loss = questions.loss()
             loss.backward()  # type: ignore[no-untyped-call]
-            losses.append(float(loss.detach()))
-        losses.insert(0, worker.gradients(*next(stream)))
+            answers = float(loss.detach())
+        losses = (worker.gradients(*next(stream)), answers)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
@@ -138,17 +137,15 @@ def main() -> None:
     parser.add_argument("--planner", type=Path, default=PLACE, help="folder of the planner to start from")
     parser.add_argument("--work", type=Path, required=True, help="folder for scenes and models")
     parser.add_argument("--legs", nargs="+", choices=LEGS, default=LEGS, help="which to teach, where it is not there")
-    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--steps", type=int, default=3_500)
     parser.add_argument("--bfloat16", action="store_true", help="passes in bf16: faster on cores with units for it")
     parser.add_argument("--n", type=int, default=300, help="requests of each split")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     recipe = Recipe(bfloat16=given.bfloat16)
-    print(
-        measure(
-            given.planner, given.work, recipe, legs=given.legs, steps=given.steps, count=given.n, seed=given.seed
-        ).render()
-    )
+    figures = measure(given.planner, given.work, recipe, legs=given.legs, steps=given.steps, count=given.n,
+                      seed=given.seed)  # fmt: skip
+    print(figures.render())
 
 
 if __name__ == "__main__":

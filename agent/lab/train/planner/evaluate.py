@@ -30,7 +30,7 @@ from .....tools.registry import Registry, default_registry
 from ...figures import Figures, wilson
 from .catalog import Catalog
 from .requests import SPLITS, Example, Generator
-from .tokenizer import vocabulary, written
+from .tokenizer import vocabulary
 
 MAX_TOKENS = 320
 
@@ -52,7 +52,7 @@ class Judge:
 
     def __init__(self, folder: Path, registry: Registry) -> None:
         self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-        self.known = vocabulary(self.tokenizer)
+        vocabulary(self.tokenizer)  # raises where it is of another form
         self.model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
         self.registry, self.generator = registry, Generator(Catalog.of(registry))
         self.picture = Image.from_array(np.zeros((1, 1, 3), np.uint8))
@@ -65,7 +65,8 @@ class Judge:
     def write(self, example: Example, *, constrained: bool) -> str:
         """The plan's JSON for an example, spans restored where it can be read."""
         constraint = plan_constraint(self.request(example), self.registry, None, self.tokenizer)
-        prompt, _ = written(example, self.known)
+        assert constraint.form is not None
+        prompt = constraint.form.prompt(example.attachments, example.thread)
         ids = self.tokenizer(prompt, return_tensors="pt")["input_ids"]
         made: Any = self.model.generate(
             ids,

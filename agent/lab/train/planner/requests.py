@@ -2,7 +2,7 @@
 
 A request is one to three wishes about one picture, a numbered picture, every picture, or the thread's picture. Its
 words come from the phrasings written by many hands (phrasings/), its tools from the catalogue, its nouns from words.py;
-close to half of the nouns are pseudo-words, so that the model learns to copy spans instead of learning nouns. Later
+half of the nouns are pseudo-words or rare ones, so that the model learns to copy spans instead of learning nouns. Later
 wishes may speak of what an earlier one found ("the largest one", "them", "it"), and then share its steps.
 
     generator = Generator(Catalog.of(default_registry()))
@@ -10,7 +10,7 @@ wishes may speak of what an earlier one found ("the largest one", "them", "it"),
 
 Splits: `train`; `seen` (trained phrasings and nouns); of phrasings that are never trained on `forms` (one wish, trained
 nouns), `nouns` (one wish, held-out nouns) and `joined` (several wishes, or every one of several pictures); `b_forms`,
-`b_nouns` and `b_joined` the same with the phrasings of authors apart, who have seen no training data. Stdlib only.
+`b_nouns` and `b_joined` the same with the phrasings of authors apart, who have seen no training data. Needs rjieba.
 """
 
 from __future__ import annotations

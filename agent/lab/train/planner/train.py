@@ -3,9 +3,9 @@
 With `bfloat16`, forward and backward pass run on a copy of the weights in that type, the optimiser on the fp32 weights:
 on cores with matrix units for it a step takes little more than half the time.
 
-It starts from nothing, or from an earlier model: its word embeddings are taken over token by token (a new
-word's is the mean of its parts'), and layers beyond
-those of the earlier model begin as the identity (their last projections are zero), so that nothing learnt is lost.
+It starts from nothing, or from an earlier model: its word embeddings are taken over token by token (a new word's is the
+mean of its parts'), and layers beyond those of the earlier model begin as the identity (their last projections are
+zero), so that nothing learnt is lost.
 """
 
 from __future__ import annotations
@@ -54,6 +54,10 @@ class Recipe:
     def done(self, spent: float, gone: float) -> float:
         """The share of the schedule behind us after so many CPU seconds and wall seconds."""
         return max(spent / 60 / self.minutes, gone / 60 / self.wall)
+
+    def rate_at(self, step: int, done: float) -> float:
+        """The learning rate of a step (from 0): warm-up, then a cosine over the share of the schedule behind us."""
+        return self.rate * min(1.0, (step + 1) / self.warmup) * (0.02 + 0.49 * (1 + math.cos(math.pi * done)))
 
 
 def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -221,9 +225,8 @@ def train(
     saved, running = gone, math.nan
     done = recipe.done(spent, gone)
     while done < 1:
-        rate = recipe.rate * min(1.0, (step + 1) / recipe.warmup) * (0.02 + 0.49 * (1 + math.cos(math.pi * done)))
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = recipe.rate_at(step, done)
         ids, labels = (part.to(recipe.device) for part in next(stream))
         loss = worker.gradients(ids, labels)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
