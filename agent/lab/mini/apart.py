@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from ....tools.errors import PanmodalError
-from ..train.mllm.data import ALIKE, ALIKE_SEED, MIXTURE, POOLS
+from ..train.mllm.data import ALIKE, MIXTURE, POOLS
 from ..train.mllm.phrasings import Phrasing as Wording
 from ..train.planner import words
 from ..train.planner.catalog import Catalog
-from ..train.planner.phrasings import FOLDER, Phrasing, fault, looks, of_cards, read
+from ..train.planner.phrasings import FOLDER, Phrasing, fault, independent, looks, of_cards, own
 from ..world.scenes import SceneConfig, render_scene, stream
 
 COMPARED = 16
@@ -53,7 +53,12 @@ class Drawn:
 TRAINED: Mapping[str, tuple[Drawn, ...]] = {
     "mllm": (
         *(Drawn("train", range(60_000), config) for _, config in MIXTURE),
-        Drawn("train", range(ALIKE_SEED, ALIKE_SEED + 20_000), ALIKE),
+        Drawn("train", range(1_000_000, 1_020_000), ALIKE),
+        *(
+            Drawn("train", seeds, config)
+            for seeds in (range(10_000_000, 10_130_000), range(20_000_000, 20_060_000))
+            for config in (ALIKE, *(config for _, config in MIXTURE))
+        ),
         Drawn("val", range(1_000), POOLS["few"]),
     ),
     "detector": (Drawn("train", range(10_000)), Drawn("val", range(1_150))),
@@ -102,12 +107,12 @@ def check_requests(catalog: Catalog, folder: Path = FOLDER) -> dict[str, Any]:
     phrases and frames ("them", "could you {A}?") are pieces of requests, of which both sides may use the same ones.
     """
     cards = [line for line in of_cards(catalog) if fault(line, catalog) is None]
-    lines = [*read(folder / "en.tsv"), *read(folder / "zh.tsv"), *cards, *looks(catalog)]
+    lines = [*own(folder), *cards, *looks(catalog)]
     trained = {line.words for line in lines if not line.held_out}
     left_out = [line for line in lines if line.held_out]
-    independent = [*read(folder / "independent-en.tsv"), *read(folder / "independent-zh.tsv")]
+    others = list(independent(folder))
     facts: dict[str, Any] = {"trained_wordings": len(trained)}
-    for name, held in (("a", left_out), ("b", independent)):
+    for name, held in (("a", left_out), ("b", others)):
         asked = [line for line in held if _is_request(line, catalog)]
         _none_shared(f"requests of set ({name})", (line.words for line in asked if line.words in trained))
         pieces = sum(line.words in trained for line in held) - sum(line.words in trained for line in asked)

@@ -61,27 +61,28 @@ def segmenter(order: Order) -> None:
 def planner(order: Order) -> None:
     """A small causal language model that writes plans; ``minutes`` are of CPU time, the model lies in OUT/model."""
     _servable(order)
-    from ....tools.registry import default_registry
     from .planner.catalog import Catalog
     from .planner.train import Recipe, train
 
     recipe = Recipe(minutes=order.minutes, wall=2 * order.minutes, seed=order.seed, device=order.device,
                     bfloat16=order.device != "cpu")  # fmt: skip
-    train(recipe, Catalog.of(default_registry()), order.out, resume=_brought(order), log=order.log)
+    train(recipe, Catalog.read(None), order.out, resume=_brought(order), log=order.log)
 
 
 def mllm(order: Order) -> None:
-    """A small LLaVA in four stages; scenes and checkpoints lie in OUT/work, from where a killed run goes on."""
+    """The backbone of planner and MLLM in four stages; checkpoints lie in OUT/work, from where a killed run goes on."""
     _servable(order)
     from .mllm.__main__ import train
+    from .mllm.stages import Setting
+    from .planner.catalog import Catalog
 
     _brought(order)
     train(
         order.out,
-        minutes=order.minutes,
-        seed=order.seed,
+        Catalog.read(None),
+        Setting.fitting(order.device, order.seed),
+        minutes=[order.minutes],
         work=order.out / "work",
-        device=order.device,
         log=order.log,
     )
 

@@ -141,7 +141,7 @@ def test_the_recipes_draw_what_is_stated(tmp_path: Path, monkeypatch: pytest.Mon
 
     for module in (data, pictures, segmenter_recipe):
         monkeypatch.setattr(module, "render_scene", noted)
-    data.write_shard(tmp_path / "train-000.npz", "train", 0, 2)
+    data._rendered(0)
     for kind in ("images", "labels"):
         (tmp_path / kind / "train").mkdir(parents=True)
     pictures._write_one(0, folder=tmp_path, split="train", side=64)
@@ -162,7 +162,7 @@ def test_the_planner_is_asked_what_it_was_not_taught() -> None:
 
 def test_planted_requests_nouns_and_wordings_are_found(tmp_path: Path) -> None:
     folder = shutil.copytree(FOLDER, tmp_path / "phrasings")
-    line = next(one for one in apart.read(folder / "en.tsv") if apart._is_request(one, CATALOG) and not one.held_out)
+    line = next(one for one in apart.own(folder) if apart._is_request(one, CATALOG) and not one.held_out)
     with (folder / "independent-en.tsv").open("a", encoding="utf-8") as file:
         file.write(f"\n{'+'.join(line.intents)}\t{line.text.upper()} !\n")
     with pytest.raises(Overlap, match="set \\(b\\)") as caught:

@@ -43,7 +43,8 @@ def test_a_run_goes_on_where_it_stood(tmp_path: Path) -> None:
 
 
 def test_gradients_in_bf16_point_where_those_in_fp32_do(tokenizer: PreTrainedTokenizerFast) -> None:
-    ids, labels = next(batches(GENERATOR, tokenizer, Recipe(**SMALL), random.Random(0)))
+    made = next(batches(GENERATOR, tokenizer, Recipe(**SMALL), random.Random(0)))
+    ids, labels = map(torch.from_numpy, made)
     found: list[torch.Tensor] = []
     for bfloat16 in (False, True):
         recipe = Recipe(layers=2, bfloat16=bfloat16, **SMALL)
@@ -87,6 +88,6 @@ def test_the_loss_counts_plan_tokens_only_and_a_mark_is_one_token(tokenizer: Pre
     ids, labels = next(batches(GENERATOR, tokenizer, Recipe(**SMALL), random.Random(0)))
     plan = tokenizer.convert_tokens_to_ids("<|plan|>")
     for row, wanted in zip(ids, labels, strict=True):
-        begun = int((row == plan).nonzero()[0])
+        begun = int((row == plan).nonzero()[0][0])
         assert (wanted[: begun + 1] == -100).all() and wanted[begun + 1] != -100
     assert all(len(tokenizer(mark)["input_ids"]) == 1 for mark in MARKS)

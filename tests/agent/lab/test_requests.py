@@ -11,7 +11,17 @@ import pytest
 from panmodal.agent.lab.train.planner import words
 from panmodal.agent.lab.train.planner.build import MAX_STEPS
 from panmodal.agent.lab.train.planner.catalog import Catalog
-from panmodal.agent.lab.train.planner.phrasings import FOLDER, PHRASES, Phrasing, Phrasings, fault, of_cards, read
+from panmodal.agent.lab.train.planner.phrasings import (
+    FOLDER,
+    PHRASES,
+    Phrasing,
+    Phrasings,
+    fault,
+    independent,
+    of_cards,
+    own,
+    read,
+)
 from panmodal.agent.lab.train.planner.requests import SPLITS, Example, Generator
 from panmodal.planners.canonical import canonical
 from panmodal.planners.checker import check
@@ -25,7 +35,7 @@ from panmodal.tools.registry import Registry, default_registry
 REGISTRY = default_registry()
 CATALOG = Catalog.of(REGISTRY)
 GENERATOR = Generator(CATALOG)
-FILES = ("en.tsv", "zh.tsv", "independent-en.tsv", "independent-zh.tsv")
+FILES = ("en.tsv", "zh.tsv", "more-en.tsv", "more-zh.tsv", "independent-en.tsv", "independent-zh.tsv")
 
 
 def drawn(split: str, count: int, seed: int = 3) -> list[Example]:
@@ -56,13 +66,14 @@ def test_a_bad_line_is_told() -> None:
 def test_phrasings_are_many_and_the_held_out_ones_apart() -> None:
     count = Phrasings(CATALOG).count()
     assert count["train"] + count["held_out"] >= 3000 and count["held_out"] >= 250
-    trained = {line.words for name in FILES[:2] for line in read(FOLDER / name) if not line.held_out}
-    held_out = {line.words for name in FILES[:2] for line in read(FOLDER / name) if line.held_out}
-    assert not trained & held_out
-    independent = [line for name in FILES[2:] for line in read(FOLDER / name) if is_request(line)]
-    written = Counter(line.language for line in independent)
+    trained = {line.words for line in own() if not line.held_out}
+    held_out = {line.words for line in own() if line.held_out}
+    assert not trained & held_out and len(held_out) > 2_500
+    assert {line.words for line in read(FOLDER / "more-en.tsv")} <= trained, "set (a) stays as it is"
+    apart = [line for line in independent() if is_request(line)]
+    written = Counter(line.language for line in apart)
     assert written["en"] >= 150 and written["zh"] >= 100
-    assert not {line.words for line in independent} & (trained | held_out)
+    assert not {line.words for line in apart} & (trained | held_out)
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -1,101 +1,113 @@
-"""`python -m panmodal.agent.lab.train.mllm --minutes 104 --out FOLDER`: train the small MLLM from nothing."""
+"""`python -m panmodal.agent.lab.train.mllm --minutes 104 --out FOLDER`: train the backbone of planner and MLLM.
+
+`--warm` names folders of exported models to start from, e.g. a planner LM. `--device cuda` takes larger
+steps, computes in halves and makes examples in as many processes as there are cores. `--catalog FILE` reads the tools
+from a file that `python -m panmodal.agent.lab.train.planner --write-catalog FILE` wrote elsewhere: then neither the
+registry nor pydantic is needed.
+"""
 
 from __future__ import annotations
 
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import torch
 
-from .data import ALIKE_SEED, POOLS, Pool, alike, write_shard
+from ..planner.catalog import Catalog
+from ..planner.requests import Generator
+from ..planner.train import Recipe, write_facts
+from .data import held_out
 from .model import export
 from .runner import NEEDS, Runner
-from .stages import Learner
+from .stages import Learner, Setting
 
-SHARD = 1000  # scenes a file
-# How the minutes are shared between the stages.
-PARTS = {"vision": 44.0, "language": 36.0, "connector": 1.5, "joint": 22.0}
-
-
-def make_scenes(folder: Path, shards: int, log_every: int = 4) -> None:
-    """Render what is missing of the held-out shard and of `shards` training shards (about 75 scenes a second).
-
-    For every four training shards there is one more of scenes of few classes.
-    """
-    held_out = folder / "val-000.npz"
-    if not held_out.exists():
-        write_shard(held_out, "val", 0, SHARD, lambda _: POOLS["few"])
-    for index in range(shards // 4):
-        path = folder / f"train-alike-{index:03d}.npz"
-        if not path.exists():
-            write_shard(path, "train", ALIKE_SEED + index * SHARD, SHARD, alike)
-    for index in range(shards):
-        path = folder / f"train-{index:03d}.npz"
-        if not path.exists():
-            write_shard(path, "train", index * SHARD, SHARD)
-            if index % log_every == 0:
-                print(f"scenes {(index + 1) * SHARD}", flush=True)
+HELD_OUT = 400  # scenes that the stages are measured with
+# How minutes given as a whole are shared between the stages.
+PARTS = {"vision": 30.0, "language": 36.0, "connector": 2.0, "joint": 36.0}
 
 
 def train(
     out: Path,
+    catalog: Catalog,
+    setting: Setting,
     *,
-    minutes: float,
-    seed: int = 0,
+    minutes: Sequence[float],
     work: Path | None = None,
-    shards: int = 60,
     stages: Sequence[str] = tuple(NEEDS),
-    warm: Path | None = None,
-    bfloat16: bool = False,
+    warm: Sequence[Path] = (),
     rate: float = 1.0,
-    device: str = "cpu",
+    recipe: Recipe | None = None,
     log: Callable[[str], None] = print,
 ) -> None:
-    """Make the scenes, run the stages for `minutes` in all, and write a folder that the Auto classes open to `out`.
+    """Run the stages and write a folder that the Auto classes open to `out` after each.
 
-    `warm` is an exported model whose weights they start from, so that any stage may be the first. `bfloat16` computes
-    the tower in halves; `rate` is the share of the stages' peak learning rates; `device` is torch's name of one.
-    `work` holds scenes and checkpoints (default: OUT.work beside it); a stage that was killed goes on from there.
     Raises SystemExit where a stage lacks the checkpoints that it starts from and there is no `warm`.
+
+    Args:
+        out: the folder.
+        catalog: the tools that plans are made of.
+        setting: sizes of the steps, and what computes them.
+        minutes: those of every stage, or one number for all together, which PARTS shares out.
+        work: folder for checkpoints (default: OUT.work beside it); a stage that was killed goes on from there.
+        stages: which to run.
+        warm: exported models to start from, so that any stage may be the first.
+        rate: share of the stages' peak learning rates.
+        recipe: sizes of the planner LM.
+        log: takes a line of progress.
     """
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     work = work or out.with_name(out.name + ".work")
-    make_scenes(work / "scenes", shards)
-    scenes, held_out = Pool(work / "scenes", "train-*.npz"), Pool(work / "scenes", "val-*.npz")
-    learner = Learner(scenes, held_out.rows(range(SHARD)), seed, bfloat16, torch.device(device))
-    if warm is not None:
-        learner.warm_start(warm)
+    learner = Learner(Generator(catalog), setting, warm, held_out(HELD_OUT), recipe)
     runner = Runner(learner, work / "checkpoints", log=log, rate=rate)
-    for name in stages:
-        if warm is not None:  # whose weights stand in for the stages that were not run
+    if len(minutes) == 1:
+        minutes = [minutes[0] * PARTS[name] / sum(PARTS[chosen] for chosen in stages) for name in stages]
+    for name, its_minutes in zip(stages, minutes, strict=True):
+        if warm:  # whose weights stand in for the stages that were not run
             for earlier in NEEDS["connector"]:
                 runner.load(earlier)
         missing = [needed for needed in NEEDS[name] if not runner.load(needed)]
-        if missing and warm is None:
+        if missing and not warm:
             raise SystemExit(f"stage {name} starts from {missing} in {work / 'checkpoints'}: run --stages {missing[0]}")
-        runner.run(name, minutes * PARTS[name] / sum(PARTS[chosen] for chosen in stages))
+        runner.run(name, its_minutes)
         export(learner.model.eval(), learner.tokenizer, out)
+        write_facts(out, catalog, {**learner.seen, "minutes": round(sum(minutes), 1), "seed": setting.seed})
 
 
 def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=104.0, help="of training, shared by the stages")
+    parser.add_argument("--minutes", type=float, nargs="+", default=[104.0], help="of all stages together, or of each")
     parser.add_argument("--out", type=Path, required=True, help="folder that the Auto classes will open")
-    parser.add_argument("--work", type=Path, help="folder for scenes and checkpoints (default: OUT.work beside it)")
-    parser.add_argument("--shards", type=int, default=60, help=f"training files of {SHARD} scenes")
+    parser.add_argument("--work", type=Path, help="folder for checkpoints (default: OUT.work beside it)")
     parser.add_argument("--stages", nargs="+", choices=list(NEEDS), default=list(NEEDS), help="run these only")
-    parser.add_argument("--warm", type=Path, help="folder of an exported model to start from (default: from nothing)")
-    parser.add_argument("--bfloat16", action="store_true", help="compute the tower in halves (for processors with AMX)")
+    parser.add_argument("--warm", type=Path, nargs="+", default=(), help="exported models to start from, see above")
     parser.add_argument("--rate", type=float, default=1.0, help="share of the peak learning rates, e.g. with --warm")
+    parser.add_argument("--catalog", type=Path, help="the tools as a file (default: the registry's)")
+    parser.add_argument("--pictures", type=int, help="pictures of a step (default: what suits the device)")
+    parser.add_argument("--plans", type=int, help="requests of a step")
+    parser.add_argument("--workers", type=int, help="processes that make pictures and requests")
+    parser.add_argument("--bfloat16", action="store_true", default=None, help="compute in halves: faster on some units")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    train(**vars(given), log=lambda line: print(time.strftime("%H:%M:%S"), line, flush=True))
+    sizes = {name: getattr(given, name) for name in ("pictures", "plans", "workers", "bfloat16")}
+    setting = Setting.fitting(given.device, given.seed)
+    train(
+        given.out,
+        Catalog.read(given.catalog),
+        replace(setting, **{name: size for name, size in sizes.items() if size is not None}),
+        minutes=given.minutes,
+        work=given.work,
+        stages=given.stages,
+        warm=given.warm,
+        rate=given.rate,
+        log=lambda line: print(time.strftime("%H:%M:%S"), line, flush=True),
+    )
 
 
 if __name__ == "__main__":

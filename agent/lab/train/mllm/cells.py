@@ -15,6 +15,7 @@ from ...world.captions import PATTERN_WORDS
 from ...world.scenes import BACKGROUNDS, CLASSES, COLOURS
 from ...world.shapes import WORDS
 from .model import CELLS, GRID, WIDTH
+from .tensors import Tensors
 
 IGNORED = -100  # a label that no loss counts
 PATTERNS = tuple(dict.fromkeys(PATTERN_WORDS.values()))  # plain, striped, dotted, outlined
@@ -26,7 +27,7 @@ Array = NDArray[Any]
 
 
 @dataclass
-class Cells:
+class Cells(Tensors):
     """Labels per cell, each N x CELLS; IGNORED where a label makes no sense.
 
     The owner's class (16: none) and colour (10: none), centres (0 or 1), the owner's pattern and size, the logarithm of
@@ -41,10 +42,6 @@ class Cells:
     extent: Tensor
     sign: Tensor
     background: Tensor
-
-    def to(self, device: torch.device) -> Cells:
-        """The same labels on a device."""
-        return Cells(**{name: labels.to(device) for name, labels in vars(self).items()})
 
     @property
     def weight(self) -> Tensor:

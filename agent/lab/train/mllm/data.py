@@ -1,22 +1,26 @@
-"""Scenes as arrays on disk, and batches of pictures from them."""
+"""Scenes as arrays, and the endless stream of batches that training draws from: pictures, cell labels, questions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
 
 from ...world.captions import PATTERN_WORDS
 from ...world.scenes import BACKGROUNDS, CLASSES, COLOURS, Scene, SceneConfig, render_scene
 from ...world.shapes import WORDS
-from .cells import PATTERNS, Array
+from .cells import PATTERNS, Array, Cells, cells_of, distinct
 from .model import CELL, CELLS, GRID, SIDE
+from .packing import Packed, Packer
+from .tensors import Tensors
 
 MOST = 8  # objects of a scene that the arrays have room for
 _OWNED = 0.12  # share of a cell's pixels from which an object owns the cell
@@ -33,7 +37,10 @@ MIXTURE: tuple[tuple[float, SceneConfig], ...] = (
 )
 # Scenes whose things are of one, two or three classes: in the mixture four of a class are seldom and then small.
 ALIKE = SceneConfig(count=(3, 5), size=(0.12, 0.40))
-ALIKE_SEED = 1_000_000  # the first of their seeds
+_ALIKE = 0.2  # their share of training scenes
+_FRESH = 0.25  # share of a batch that is rendered for it
+_REMEMBERED = 40_000  # scenes that a worker draws from again (2.5 GB)
+_SEEDS = 10_000_000  # how far apart the scenes of two training seeds begin
 
 
 def scene_arrays(scene: Scene) -> dict[str, Array]:
@@ -72,46 +79,61 @@ def mixed(seed: int) -> SceneConfig:
     return MIXTURE[min(int(np.searchsorted(shares, roll)), len(MIXTURE) - 1)][1]
 
 
-def write_shard(
-    path: Path, split: str, first: int, count: int, config_of: Callable[[int], SceneConfig] = mixed
-) -> None:
-    """Render `count` scenes from seed `first`, each from the config of its seed, and save them as one .npz."""
-    seeds = range(first, first + count)
-    rows = [scene_arrays(render_scene(seed, config_of(seed), split=split)) for seed in seeds]
-    part = path.with_suffix(".part.npz")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(part, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})  # type: ignore[arg-type]
-    part.rename(path)
+def held_out(count: int) -> list[dict[str, Array]]:
+    """The first `count` scenes of the split "val", of few things each."""
+    return [scene_arrays(render_scene(seed, POOLS["few"], split="val")) for seed in range(count)]
 
 
-class Pool:
-    """All shards of a folder; `refresh` takes in those that a generator beside us has finished meanwhile."""
+@dataclass
+class Batch(Tensors):
+    """N scenes: pictures (uint8 N x SIDE x SIDE x 3), cell labels, questions; and whose cells tell all of the scene."""
 
-    def __init__(self, folder: Path, pattern: str) -> None:
-        self.folder, self.pattern = folder, pattern
-        self.read: list[Path] = []
-        self.shards: list[dict[str, Array]] = []
-        self.refresh()
+    pictures: Tensor
+    cells: Cells
+    packed: Packed
+    distinct: Tensor
 
-    def refresh(self) -> int:
-        """Read new shards; returns the number of scenes at hand."""
-        for path in sorted(self.folder.glob(self.pattern)):
-            if path not in self.read and ".part" not in path.name:
-                with np.load(path) as file:
-                    self.shards.append({name: file[name] for name in file.files})
-                self.read.append(path)
-        return sum(len(shard["labels"]) for shard in self.shards)
 
-    def rows(self, indices: Iterator[int] | range | list[int]) -> list[dict[str, Array]]:
-        """The scenes with these numbers, counted through the shards in order."""
-        size = len(self.shards[0]["labels"])
-        return [{k: v[i % size] for k, v in self.shards[i // size].items()} for i in indices]
+class Scenes(IterableDataset[Batch]):
+    """Batches of training scenes without end, made in the process that iterates (a DataLoader's worker, as a rule).
 
-    def sample(self, rng: np.random.Generator, count: int) -> list[dict[str, Array]]:
-        """`count` random scenes, half of them mirrored (not those with a sign: its word would be mirrored too)."""
-        total = sum(len(shard["labels"]) for shard in self.shards)
-        rows = self.rows([int(i) for i in rng.integers(total, size=count)])
-        return [mirrored(row) if rng.random() < 0.5 and not (row["labels"] == _SIGN).any() else row for row in rows]
+    A quarter of each batch is rendered for it; the rest is drawn from what was rendered before, half of it mirrored
+    (not scenes with a sign: its word would be mirrored too), with brightness and contrast varied a little. A fifth
+    of the scenes are of few classes. Workers render different scenes.
+    """
+
+    def __init__(self, packer: Packer, batch: int, seed: int) -> None:
+        self.packer, self.batch, self.seed = packer, batch, seed
+
+    def __iter__(self) -> Iterator[Batch]:
+        cv2.setNumThreads(1)
+        worker = get_worker_info()
+        number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        rng = np.random.default_rng([self.seed, 1, number])
+        seeds = itertools.count(self.seed * _SEEDS + number, workers)
+        memory: list[dict[str, Array]] = []
+        while True:
+            fresh = self.batch if len(memory) < self.batch else math.ceil(self.batch * _FRESH)
+            new = [_rendered(seed) for seed in itertools.islice(seeds, fresh)]
+            old = [memory[int(i)] for i in rng.integers(max(1, len(memory)), size=self.batch - fresh)]
+            rows = [_maybe_mirrored(row, rng) for row in (*new, *old)]
+            memory += new
+            del memory[: max(0, len(memory) - _REMEMBERED)]
+            yield Batch(
+                pictures_of(rows, rng), cells_of(rows), self.packer.pack(rows, rng),
+                torch.tensor([distinct(row) for row in rows]),
+            )  # fmt: skip
+
+
+def _rendered(number: int) -> dict[str, Array]:
+    """The training scene of this number."""
+    few_classes = np.random.default_rng([9, number]).random() < _ALIKE
+    config = alike(number) if few_classes else mixed(number)
+    return scene_arrays(render_scene(number, config, split="train"))
+
+
+def _maybe_mirrored(row: dict[str, Array], rng: np.random.Generator) -> dict[str, Array]:
+    return mirrored(row) if rng.random() < 0.5 and not (row["labels"] == _SIGN).any() else row
 
 
 def mirrored(row: dict[str, Array]) -> dict[str, Array]:

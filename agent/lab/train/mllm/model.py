@@ -1,8 +1,9 @@
-"""The small MLLM: LlavaForConditionalGeneration with a LeViT tower and a Llama of four layers.
+"""The backbone: LlavaForConditionalGeneration with a LeViT tower, whose language model is the planner LM.
 
 LLaVA (Liu et al. 2023, "Visual Instruction Tuning") joins a vision tower and a language model by a two-layer
 projector. The tower is LeViT (Graham et al. 2021) without its subsampling: four strided convolutions see small things
-earlier than one large patch does, and one stage of attention keeps a feature per 16-pixel cell.
+earlier than one large patch does, and one stage of attention keeps a feature per 16-pixel cell. The language model
+writes plans from requests without a picture, and answers from pictures: the pool holds one model for both roles.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from transformers import (
     GenerationConfig,
     LevitConfig,
     LlamaConfig,
+    LlamaForCausalLM,
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
     PreTrainedTokenizerFast,
 )
 
-from .words import ANSWER, IMAGE
+from .....planners.backends.prompt_format import END, IN
+from ..planner.tokenizer import ANSWER, IMAGE
 
 SIDE = 144  # pixels of the square input
 CELL = 16  # pixels of one cell, i.e. of one image token
@@ -32,15 +35,21 @@ CELLS = GRID * GRID
 WIDTH = 192
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
+# A request in the planner's form is passed on as it stands; everything else is a question about pictures.
 CHAT_TEMPLATE = (
-    "{% for message in messages %}{% if message['role'] == 'user' %}"
-    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
-    "{% for part in message['content'] %}{% if part['type'] == 'image' %}<image>{% endif %}{% endfor %}"
-    "{% for part in message['content'] %}{% if part['type'] == 'text' %}{{ ' ' + part['text'] }}{% endif %}{% endfor %}"
-    "{% endif %}{% elif message['role'] == 'assistant' %}"
-    "<answer>{% if message['content'] is string %}{{ message['content'] }}{% else %}"
-    "{% for part in message['content'] %}{% if part['type'] == 'text' %}{{ part['text'] }}{% endif %}{% endfor %}"
-    "{% endif %}<end>{% endif %}{% endfor %}{% if add_generation_prompt %}<answer>{% endif %}"
+    "{% for message in messages %}"
+    "{% set parts = [{'type': 'text', 'text': message['content']}] if message['content'] is string"
+    " else message['content'] %}"
+    "{% if message['role'] == 'user' and parts and parts[0]['text'] is defined"
+    " and parts[0]['text'].startswith('" + IN + "') %}{{ parts[0]['text'] }}"
+    "{% elif message['role'] == 'user' %}"
+    "{% for part in parts %}{% if part['type'] == 'image' %}" + IMAGE + "{% endif %}{% endfor %}"
+    "{% for part in parts %}{% if part['type'] == 'text' %}{{ ' ' + part['text'] }}{% endif %}{% endfor %}"
+    "{% if not loop.last or add_generation_prompt %}" + ANSWER + "{% endif %}"
+    "{% elif message['role'] == 'assistant' %}"
+    "{% for part in parts %}{% if part['type'] == 'text' %}{{ ' ' + part['text'] }}{% endif %}{% endfor %}"
+    + END
+    + "{% endif %}{% endfor %}"
 )
 
 
@@ -55,14 +64,8 @@ def tower_config() -> LevitConfig:
     return config
 
 
-def model_config(tokenizer: PreTrainedTokenizerFast) -> LlavaConfig:
-    """The configuration of the whole model for this tokenizer's vocabulary."""
-    text = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=512, num_hidden_layers=4,
-        num_attention_heads=6, num_key_value_heads=6, max_position_embeddings=256, tie_word_embeddings=True,
-        initializer_range=0.04, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=None,
-    )  # fmt: skip
+def model_config(text: LlamaConfig, tokenizer: PreTrainedTokenizerFast) -> LlavaConfig:
+    """The configuration of the whole model around the planner LM's."""
     return LlavaConfig(
         vision_config=tower_config(), text_config=text, tie_word_embeddings=True, image_seq_length=CELLS,
         image_token_index=tokenizer.convert_tokens_to_ids(IMAGE), vision_feature_layer=-1,
@@ -70,9 +73,15 @@ def model_config(tokenizer: PreTrainedTokenizerFast) -> LlavaConfig:
     )  # fmt: skip
 
 
-def build_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGeneration:
-    """An untrained model (about 3 M parameters); seed torch before the call to repeat it."""
-    model = LlavaForConditionalGeneration(model_config(tokenizer))
+def build_model(planner: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGeneration:
+    """An untrained tower and projector before this planner LM, whose weights the model holds from then on.
+
+    Raises ValueError where the planner LM is not WIDTH wide.
+    """
+    if planner.config.hidden_size != WIDTH:
+        raise ValueError(f"the planner LM is {planner.config.hidden_size} wide, the tower {WIDTH}")
+    model = LlavaForConditionalGeneration(model_config(planner.config, tokenizer))
+    model.model.language_model, model.lm_head = planner.model, planner.lm_head
     model.generation_config = GenerationConfig(
         do_sample=False, max_new_tokens=48, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id
     )
@@ -109,14 +118,8 @@ def export(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None
     config.json says float32: stored halves are widened on loading, as halves are slow on a CPU.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: value.cpu() for name, value in model.state_dict().items()}
+    state = {name: value.cpu() for name, value in model.state_dict().items() if name != "lm_head.weight"}  # tied
     halves = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
     model.save_pretrained(folder, state_dict=halves, safe_serialization=True)
     build_processor(tokenizer).save_pretrained(folder)
     (folder / "model.safetensors").chmod(0o644)  # the library writes files that only their owner may read
-
-
-__all__ = [
-    "ANSWER", "CELL", "CELLS", "GRID", "SIDE", "WIDTH", "build_model", "build_processor", "encode_pictures", "export",
-    "normalise",
-]  # fmt: skip

@@ -12,25 +12,27 @@ from transformers import PreTrainedTokenizerFast
 
 from ...world.scenes import CLASSES, COLOURS
 from ...world.shapes import WORDS
+from ..planner.tokenizer import ANSWER
 from .cells import IGNORED, PATTERNS, SIZES, Array, cell_of, size_index
 from .model import CELLS
 from .phrasings import Phrasebook
 from .questions import GROUNDS, KINDS, LEGIBLE, Asker, Question, Thing, phrase, place_of
-from .words import ANSWER, END
+from .tensors import Tensors
+from .words import SPELLINGS
 
 TEXT = 112  # tokens of packed questions a picture
 _DRAWN = 18  # questions that are drawn for a picture; those that find no room are left out
-# How often each kind is drawn: most often those that are learned last. Signs and the comparisons of two things were not
-# learned at any share that the others can spare.
+# How often each kind is drawn: most often those that are learned last.
 SHARES = {
-    "colour": 0.06, "what": 0.10, "count": 0.14, "count_all": 0.04, "yes_no": 0.10, "where": 0.12, "caption": 0.09,
-    "background": 0.03, "pattern": 0.20, "size": 0.11, "sign": 0.0, "left_of": 0.0, "above": 0.01, "bigger": 0.0,
+    "colour": 0.06, "what": 0.10, "count": 0.14, "count_all": 0.05, "yes_no": 0.10, "where": 0.11, "caption": 0.09,
+    "background": 0.03, "pattern": 0.14, "size": 0.08, "sign": 0.02, "left_of": 0.03, "above": 0.03, "bigger": 0.02,
 }  # fmt: skip
 # Probability of each list among a picture's questions.
 LISTED = {"colour": 0.1, "where": 0.25, "what": 0.15, "count": 0.3, "pattern": 0.2, "size": 0.2}
 _ONCE = {"count_all", "caption", "background", "sign"}  # kinds with one answer a scene
 _CAPTION_WEIGHT = 0.3  # of a caption's token in the loss; it has many
 _CUE_WEIGHT = 0.5
+_RESPELLED = 0.3  # share of the words with other spellings that are spelled so
 
 
 def things_of(row: dict[str, Array]) -> list[Thing]:
@@ -61,7 +63,7 @@ def asker_of(row: dict[str, Array], rng: np.random.Generator) -> Asker:
 
 
 @dataclass
-class Packed:
+class Packed(Tensors):
     """Questions of N pictures, each N x TEXT: tokens, segment (0: padding), position, next token or IGNORED, weight."""
 
     ids: Tensor
@@ -70,11 +72,6 @@ class Packed:
     target: Tensor
     weight: Tensor
     kinds: list[list[str]]  # the kind of each segment, in order (segment 1 first)
-
-    def to(self, device: torch.device) -> Packed:
-        """The same questions on a device."""
-        moved = {name: value.to(device) for name, value in vars(self).items() if name != "kinds"}
-        return Packed(**moved, kinds=self.kinds)
 
     def mask(self, pictures: int = CELLS) -> Tensor:
         """bool N x 1 x T x T over `pictures` picture tokens and the text: a question sees the picture and itself."""
@@ -88,16 +85,40 @@ class Packer:
     """Turns the truth of scenes into packed questions with the tokenizer's ids."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        self.ids: dict[str, int] = tokenizer.get_vocab()
-        self.book = Phrasebook()
+        self.tokenizer, self.book = tokenizer, Phrasebook()
+        self._tokens: dict[str, list[int]] = {}
+        self.ask, self.end = (int(tokenizer.convert_tokens_to_ids(token)) for token in (ANSWER, tokenizer.eos_token))
 
-    def encode(self, question: Question) -> tuple[list[int], list[bool]]:
-        """Token ids of question, answer mark, answer and end; and which of them the loss counts."""
-        prompt = [self.ids[word] for word in question.prompt.split()] + [self.ids[ANSWER]]
-        answer = [self.ids[word] for word in question.answer.split()]
+    def tokens(self, word: str) -> list[int]:
+        """The ids of one word; those of questions and answers are one token, of foreign words several."""
+        if word not in self._tokens:
+            self._tokens[word] = self.tokenizer(f" {word}", add_special_tokens=False)["input_ids"]
+        return self._tokens[word]
+
+    def token(self, word: str) -> int:
+        """The id of a word that is one token. Raises ValueError where it is not."""
+        (found,) = self.tokens(word)
+        return found
+
+    def encode(self, question: Question, rng: np.random.Generator | None = None) -> tuple[list[int], list[bool], int]:
+        """Token ids of question, answer mark, answer and end; which of them the loss counts; where the cue is.
+
+        With a generator some of the question's words are spelled otherwise. The cue's place is -1 where there is none.
+        """
+        prompt: list[int] = []
+        cue = -1
+        for word in question.prompt.split():
+            said = word
+            if rng is not None and word in SPELLINGS and rng.random() < _RESPELLED:
+                said = SPELLINGS[word][int(rng.integers(len(SPELLINGS[word])))]
+            prompt += self.tokens(said)
+            if word == question.cue:
+                cue = len(prompt) - 1
+        prompt.append(self.ask)
+        answer = [self.token(word) for word in question.answer.split()]
         if question.scored is not None:
-            return prompt + answer, [False] * len(prompt) + list(question.scored)
-        return [*prompt, *answer, self.ids[END]], [False] * len(prompt) + [True] * (len(answer) + 1)
+            return prompt + answer, [False] * len(prompt) + list(question.scored), cue
+        return [*prompt, *answer, self.end], [False] * len(prompt) + [True] * (len(answer) + 1), cue
 
     def pack(self, rows: list[dict[str, Array]], rng: np.random.Generator, *, training: bool = True) -> Packed:
         """Questions for every scene until TEXT is full; in training with lists and with cues asked for."""
@@ -109,7 +130,7 @@ class Packer:
             asker, used = asker_of(row, rng), 0
             kinds.append([])
             for question in self._questions(asker, rng, training):
-                ids, scored = self.encode(question)
+                ids, scored, cue = self.encode(question, rng if training else None)
                 if used + len(ids) > TEXT:
                     continue
                 span = slice(used, used + len(ids))
@@ -120,10 +141,8 @@ class Packer:
                     if scored[at]:
                         target[i, used + at - 1] = ids[at]
                         weight[i, used + at - 1] = _CAPTION_WEIGHT if question.kind == "caption" else 1.0
-                prompt = question.prompt.split()
-                if training and question.cue in prompt:
-                    cue = used + len(prompt) - 1 - prompt[::-1].index(question.cue)
-                    target[i, cue], weight[i, cue] = self.ids[question.answer.split()[0]], _CUE_WEIGHT
+                if training and cue >= 0:
+                    target[i, used + cue], weight[i, used + cue] = self.token(question.answer.split()[0]), _CUE_WEIGHT
                 used += len(ids)
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         return Packed(**tensors, target=torch.from_numpy(target), weight=torch.from_numpy(weight), kinds=kinds)

@@ -9,6 +9,7 @@ text, is held out: the evaluation asks in those, so that it says something of wo
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from importlib.resources import files
 import numpy as np
 
 from ..held_out import held_out
-from .words import UNK, spaced
+from ..planner.disturb import pseudo_word
+from .words import spaced
 
 # The slots of each type of line: one of these sets, exactly. n, n2: a thing; a: a thing with its article; pl: things;
 # c: a colour; p: a place; m: a number.
@@ -83,7 +85,7 @@ class Phrasebook:
         taught = {token for key, texts in self.lines.items() if not key[1] for text in texts for token in text}
         held = {token for key, texts in self.lines.items() if key[1] for text in texts for token in text}
         # Words of held-out lines alone are in the vocabulary, but training meets them as words without a meaning only.
-        self.strange = (UNK, *sorted(held - taught))
+        self.strange = tuple(sorted(held - taught))
 
     def say(
         self, kind: str, slots: Mapping[str, str], rng: np.random.Generator, *, held_out: bool, noise: bool
@@ -108,7 +110,11 @@ class Phrasebook:
 
     def _disturb(self, tokens: list[str], rng: np.random.Generator) -> None:
         """Put an unknown word before, behind or, in most longer questions, in place of another word."""
-        word, at = self.strange[int(rng.integers(len(self.strange)))], int(rng.integers(len(tokens)))
+        drawn, at = int(rng.integers(2 * len(self.strange) + 1)), int(rng.integers(len(tokens)))
+        if drawn < len(self.strange):
+            word = self.strange[drawn]
+        else:
+            word = pseudo_word(random.Random(int(rng.integers(2**31))), "en")
         if len(tokens) >= 5 and tokens[at][0] != "{" and rng.random() < 0.7:
             tokens[at] = word
         else:

@@ -18,7 +18,7 @@ from ...world.scenes import BACKGROUNDS, CLASSES, COLOURS
 from ...world.shapes import WORDS
 from .cells import PATTERNS, SIZES
 from .phrasings import Phrasebook, phrasings
-from .words import COLUMNS, ROWS, UNK
+from .words import COLUMNS, ROWS
 
 KINDS = (
     "colour", "what", "count", "count_all", "yes_no", "where", "caption", "background", "pattern", "size", "sign",
@@ -105,7 +105,7 @@ def vocabulary() -> list[str]:
     words += [*PATTERNS, *SIZES, *(word for name in GROUNDS for word in name.split()), *(w.lower() for w in WORDS)]
     words += [word for text in _LISTS.values() for word in text.split()]
     words += [token for line in phrasings() for token in line.tokens if token[0] != "{"]
-    return list(dict.fromkeys(word for word in words if word != UNK))
+    return list(dict.fromkeys(words))
 
 
 def caption_of(things: Sequence[Thing]) -> str:

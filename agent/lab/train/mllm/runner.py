@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .stages import STAGES, Learner, Measures, Stage
 
@@ -37,11 +37,12 @@ class Runner:
         """Train one stage for `minutes` (what an earlier, killed run spent on it counts) and return its measure."""
         stage = STAGES[name](self.learner)
         groups = stage.groups()
+        parameters = [p for group in groups for p in group["params"]]
         peak = stage.rate * self.rate
-        optimiser = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98), weight_decay=0.01)
+        optimiser = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98), weight_decay=0.01, foreach=True)
         spent, step = self._resume(name, optimiser)
         start = time.monotonic() - spent
-        mean: float | None = None
+        means: dict[str, Tensor] = {}
         kept = told = time.monotonic()
         pause = 60.0
         while (spent := time.monotonic() - start) < minutes * 60:
@@ -49,26 +50,31 @@ class Runner:
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["share"]
             self._train_mode()
-            loss = stage.loss()
+            with self._halves():
+                losses = stage.losses()
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_([p for group in groups for p in group["params"]], 1.0)
+            torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(parameters, 1.0)
             optimiser.step()
             step += 1
-            mean = float(loss.detach()) if mean is None else 0.99 * mean + 0.01 * float(loss.detach())
+            for part, loss in losses.items():
+                means[part] = 0.99 * means[part] + 0.01 * loss.detach() if part in means else loss.detach()
             now = time.monotonic()
             if now - kept > self.keep_every:
                 kept = now
-                self.learner.train.refresh()
                 self._keep(name, optimiser, spent, step)
             if now - told > pause:
-                self._tell(name, spent, step, stage.batch, mean, self._measure(stage))
+                self._tell(name, spent, step, means, self._measure(stage))
                 told = time.monotonic()
                 pause = max(60.0, 20 * (told - now))  # measuring takes a twentieth of the time at most
         measures = self._measure(stage)
-        self._tell(name, spent, step, stage.batch, mean, measures)
+        self._tell(name, spent, step, means, measures)
         self._keep(name, None, minutes * 60, step)
         return measures
+
+    def _halves(self) -> torch.autocast:
+        setting = self.learner.setting
+        return torch.autocast(setting.device.type, torch.bfloat16, enabled=setting.bfloat16)
 
     def load(self, name: str) -> bool:
         """Take over what a stage has trained from its checkpoint; False where there is none."""
@@ -95,7 +101,7 @@ class Runner:
         state = self._saved(name)
         if state["optimiser"] is not None:
             optimiser.load_state_dict(state["optimiser"])
-        self.learner.rng = np.random.default_rng([self.learner.seed, int(state["step"])])
+        self.learner.rng = np.random.default_rng([self.learner.setting.seed, int(state["step"])])
         return float(state["spent"]), int(state["step"])
 
     def _keep(self, name: str, optimiser: torch.optim.Optimizer | None, spent: float, step: int) -> None:
@@ -120,7 +126,8 @@ class Runner:
         self.learner.heads.eval()
         return stage.measure()
 
-    def _tell(self, name: str, spent: float, step: int, batch: int, loss: float | None, measures: Measures) -> None:
+    def _tell(self, name: str, spent: float, step: int, means: dict[str, Tensor], measures: Measures) -> None:
+        losses = " ".join(f"{part} {float(mean):.4f}" for part, mean in means.items())
         figures = " ".join(f"{key} {value:.3g}" for key, value in measures.items())
-        speed = step * batch / max(spent, 1e-9)
-        self.log(f"{name} {spent / 60:.1f} min step {step} {speed:.0f} pictures/s loss {loss or 0:.3f} {figures}")
+        seen = " ".join(f"{number} {what}" for what, number in self.learner.seen.items())
+        self.log(f"{name} {spent / 60:.1f} min step {step} so far {seen} loss {losses} right {figures}")

@@ -1,9 +1,11 @@
-"""The four stages of the small MLLM's training, each with its own measure.
+"""The four stages of the backbone's training, each with its own measure.
 
 vision     the tower learns class, colour, pattern, size and centre of every cell, and the background
 language   the language model learns to answer from the true cell labels, given as sums of its own word embeddings
 connector  the projector alone learns to turn the tower's features into those sums; tower and language model are frozen
 joint      everything is tuned on questions and answers from pixels, with the loss on the replies only
+
+Wherever the language model learns, it learns plans from requests at the same step: it serves the planner too.
 
 The first two make what others take from the shelf, a pretrained encoder and a pretrained language model; the last two
 are the two stages of LLaVA's recipe (Liu et al. 2023, section 4.2: alignment of the features with everything else
@@ -14,8 +16,10 @@ and its learning rate falls to nothing at their end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,55 +27,116 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
+from torch.utils.data import DataLoader
+from transformers import AutoConfig, LlavaConfig, LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from ...world.scenes import CLASSES, COLOURS
 from ...world.shapes import WORDS
-from .cells import IGNORED, PATTERNS, SIZES, Array, Cells, Heads, cells_of, distinct
-from .data import Pool, pictures_of
+from ..planner.requests import Generator
+from ..planner.train import Plans, Recipe, new_model, plan_loss, take_over, tokenizer_of
+from .cells import IGNORED, PATTERNS, SIZES, Array, Cells, Heads, cells_of
+from .cells import distinct as distinct_cells
+from .data import Batch, Scenes, pictures_of
 from .model import CELLS, GRID, WIDTH, build_model, encode_pictures, normalise
 from .packing import Packed, Packer
-from .questions import GROUNDS, KINDS, vocabulary
-from .words import COLUMNS, ROWS, build_tokenizer
+from .questions import GROUNDS, KINDS
+from .words import COLUMNS, ROWS
 
 _FEW = 28  # cells of a picture in most batches of the language stage: all centres and some background
+_PICTURE = 1.5  # what a picture with its questions costs to make, in requests
+_PLANS = 2.0  # weight of the plans' loss beside the answers'
 CPU = torch.device("cpu")
 Measures = dict[str, float]
 
 
-@dataclass
+@dataclass(frozen=True)
+class Setting:
+    """How a learner learns.
+
+    `pictures` and `plans` are the examples of a step, `workers` the processes that make them (0: the training process
+    itself). `bfloat16` computes in halves where torch's autocast does.
+    """
+
+    seed: int = 0
+    pictures: int = 6
+    plans: int = 12
+    workers: int = 0
+    bfloat16: bool = False
+    device: torch.device = CPU
+
+    @classmethod
+    def fitting(cls, device: str, seed: int) -> Setting:
+        """What suits a device: small steps in one process on a CPU; on others large ones, with every core at work."""
+        if device == "cpu":
+            return cls(seed)
+        return cls(seed, 160, 640, max(2, (os.cpu_count() or 2) - 1), True, torch.device(device))
+
+
 class Learner:
-    """Everything that the stages share: model, heads, tokenizer, scenes and random numbers."""
+    """Everything that the stages share: model, heads, tokenizer, scenes and requests.
 
-    train: Pool
-    held_out: list[dict[str, Array]]
-    seed: int
-    bfloat16: bool = False  # compute the tower in halves: faster where the processor has instructions for them
-    device: torch.device = CPU  # of model, heads and batches; scenes stay in the memory of the CPU
-    tokenizer: PreTrainedTokenizerFast = field(init=False)
-    model: Any = field(init=False)
+    Args:
+        generator: of the requests.
+        setting: how it learns.
+        warm: folders of exported models to start from. A planner LM gives its words and layers, an MLLM its tower, a
+            backbone all of its weights; of two with the same part the later one counts.
+        held_out: scenes to measure with.
+        recipe: sizes of the planner LM.
+    """
 
-    def __post_init__(self) -> None:
-        torch.manual_seed(self.seed)
-        self.rng = np.random.default_rng([self.seed, 1])
-        self.tokenizer = build_tokenizer(vocabulary())
-        self.model = build_model(self.tokenizer).to(self.device)
+    def __init__(
+        self,
+        generator: Generator,
+        setting: Setting,
+        warm: Sequence[Path] = (),
+        held_out: list[dict[str, Array]] | None = None,
+        recipe: Recipe | None = None,
+    ) -> None:
+        torch.manual_seed(setting.seed)
+        self.setting, self.device, self.held_out = setting, setting.device, held_out or []
+        self.recipe = recipe or Recipe(seed=setting.seed, batch=setting.plans)
+        self.rng = np.random.default_rng([setting.seed, 2])
+        self.tokenizer: PreTrainedTokenizerFast = tokenizer_of(generator, self.recipe, warm)
+        self.planner = new_model(self.recipe, self.tokenizer)
+        self.model: Any = build_model(self.planner, self.tokenizer)
+        for folder in warm:
+            self._start_from(folder)
+        self.model.to(self.device)
         self.model.model.vision_tower.to(memory_format=torch.channels_last)
         self.heads = Heads().to(self.device)
         self.packer = Packer(self.tokenizer)
-        ids = self.tokenizer.get_vocab()
-        self.thing_id = self._numbers([ids["thing"]])
+        painting = _PICTURE * setting.pictures
+        makers = math.ceil(setting.workers * painting / (painting + setting.plans))
+        self.scenes = _stream(Scenes(self.packer, setting.pictures, setting.seed), makers)
+        self.requests = _stream(Plans(generator, self.tokenizer, self.recipe), setting.workers - makers)
+        self.seen = {"pictures": 0, "requests": 0}
+        token = self.packer.token
+        self.thing_id = self._numbers([token("thing")])
         # The words for each label of a cell, with their weights in what a perfect tower would tell.
         self.told = {
-            name: (self._numbers(ids[word.lower().split()[0]] for word in words), weight)
+            name: (self._numbers(token(word.lower().split()[0]) for word in words), weight)
             for name, words, weight in (
                 ("label", CLASSES, 1.0), ("colour", COLOURS, 1.0), ("pattern", PATTERNS, 1.2), ("size", SIZES, 1.2),
                 ("sign", WORDS, 0.7), ("background", GROUNDS, 0.5),
             )
         }  # fmt: skip
         third = GRID // 3
-        self.row_ids = self._numbers(ids[ROWS[cell // GRID // third]] for cell in range(CELLS))
-        self.column_ids = self._numbers(ids[COLUMNS[cell % GRID // third]] for cell in range(CELLS))
+        self.row_ids = self._numbers(token(ROWS[cell // GRID // third]) for cell in range(CELLS))
+        self.column_ids = self._numbers(token(COLUMNS[cell % GRID // third]) for cell in range(CELLS))
+
+    def _start_from(self, folder: Path) -> None:
+        """Take over what an exported model has."""
+        sees = isinstance(AutoConfig.from_pretrained(folder, local_files_only=True), LlavaConfig)
+        plans = take_over(self.planner, self.tokenizer, folder)
+        if not (sees or plans):
+            raise ValueError(f"{folder} is neither a planner LM of this form nor an MLLM")
+        if sees:
+            given = LlavaForConditionalGeneration.from_pretrained(folder, local_files_only=True).model
+            parts = [(self.model.model.vision_tower, given.vision_tower)]
+            if plans:  # a projector speaks in the words of its own language model
+                parts.append((self.projector, given.multi_modal_projector))
+            for own, source in parts:
+                own.load_state_dict(source.state_dict())
 
     def _numbers(self, values: Iterable[int]) -> Tensor:
         return torch.tensor(list(values), device=self.device)
@@ -102,33 +167,21 @@ class Learner:
             found = found + weight * at[..., None] * self.embed(words[told])
         return found
 
-    def cells(self, rows: list[dict[str, Array]]) -> Cells:
-        """The labels of these scenes' cells, on the learner's device."""
-        return cells_of(rows).to(self.device)
+    def batch(self) -> Batch:
+        """Fresh scenes with their questions, on the learner's device."""
+        made: Batch = next(self.scenes).to(self.device)
+        self.seen["pictures"] += len(made.pictures)
+        return made
 
-    def packed(self, rows: list[dict[str, Array]]) -> Packed:
-        """Training questions about these scenes, on the learner's device."""
-        return self.packer.pack(rows, self.rng).to(self.device)
+    def plan_loss(self) -> Tensor:
+        """The loss of a fresh batch of requests with plans."""
+        ids, labels = (torch.from_numpy(part).to(self.device) for part in next(self.requests))
+        self.seen["requests"] += len(ids)
+        return _PLANS * plan_loss(self.planner, ids, labels)
 
-    def features(self, rows: list[dict[str, Array]], *, vary: bool) -> Tensor:
-        """The tower's features of these scenes' pictures, N x CELLS x WIDTH."""
-        pictures = pictures_of(rows, self.rng if vary else None).to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            return encode_pictures(self.model, normalise(pictures)).float()
-
-    def warm_start(self, folder: Path) -> None:
-        """Take over the weights of an exported model; rows of word embeddings go to the words of their names."""
-        given = LlavaForConditionalGeneration.from_pretrained(folder, local_files_only=True).state_dict()
-        before = PreTrainedTokenizerFast.from_pretrained(folder).get_vocab()
-        state = self.model.state_dict()
-        for name, value in state.items():
-            found = given[name].to(value)
-            if name.endswith(("embed_tokens.weight", "lm_head.weight")):
-                for word, row in self.tokenizer.get_vocab().items():
-                    if word in before:
-                        value[row] = found[before[word]]
-            else:
-                value.copy_(found)
+    def features(self, pictures: Tensor) -> Tensor:
+        """The tower's features of pictures (uint8 N x SIDE x SIDE x 3), N x CELLS x WIDTH."""
+        return encode_pictures(self.model, normalise(pictures))
 
     def logits(self, pictures: Tensor, packed: Packed, places: Tensor) -> tuple[Tensor, Tensor]:
         """Logits at the counted tokens, and where they are.
@@ -147,11 +200,32 @@ class Learner:
         found: Tensor = self.model.lm_head(hidden[at])
         return found, at
 
-    def answer_loss(self, pictures: Tensor, packed: Packed, places: Tensor | None = None) -> Tensor:
-        """The mean weighted cross-entropy of the answers' tokens; `places` as in `logits` (all cells)."""
+    def answer_loss(
+        self, pictures: Tensor, packed: Packed, places: Tensor | None = None, counted: Tensor | None = None
+    ) -> Tensor:
+        """The mean weighted cross-entropy of the answers' tokens; `places` as in `logits` (all cells).
+
+        `counted` (bool N) leaves out the questions about the other pictures.
+        """
         logits, at = self.logits(pictures, packed, _everywhere(pictures) if places is None else places)
-        weight = packed.weight[at]
-        return (F.cross_entropy(logits, packed.target[at], reduction="none") * weight).sum() / weight.sum()
+        weights = packed.weight if counted is None else packed.weight * counted[:, None]
+        weight = weights[at]
+        loss = F.cross_entropy(logits.float(), packed.target[at], reduction="none")
+        return (loss * weight).sum() / weight.sum().clamp(min=1e-6)
+
+
+def _stream(dataset: Any, workers: int) -> Iterator[Any]:
+    """The dataset's batches, made beside the training by `workers` processes where there are any."""
+    return iter(
+        DataLoader(
+            dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None,
+            collate_fn=_as_made, in_order=False,
+        )
+    )  # fmt: skip
+
+
+def _as_made(batch: Any) -> Any:
+    return batch
 
 
 def _everywhere(pictures: Tensor) -> Tensor:
@@ -161,14 +235,13 @@ def _everywhere(pictures: Tensor) -> Tensor:
 class Stage(Protocol):
     """One stage: which parameters learn at which rate, one step's loss, and the held-out measure."""
 
-    batch: int
     rate: float
 
     def groups(self) -> list[dict[str, Any]]:
         """Parameter groups, each with its share of the learning rate."""
 
-    def loss(self) -> Tensor:
-        """The loss of one fresh batch."""
+    def losses(self) -> dict[str, Tensor]:
+        """The losses of one fresh batch, by what is learnt; their sum is to fall."""
 
     def measure(self) -> Measures:
         """Figures on held-out scenes."""
@@ -179,7 +252,6 @@ class Vision:
     """Dense supervision of the tower."""
 
     learner: Learner
-    batch: int = 16
     rate: float = 2e-3
 
     def groups(self) -> list[dict[str, Any]]:
@@ -187,10 +259,10 @@ class Vision:
         tower = self.learner.model.model.vision_tower
         return [{"params": [*tower.parameters(), *self.learner.heads.parameters()], "share": 1.0}]
 
-    def loss(self) -> Tensor:
+    def losses(self) -> dict[str, Tensor]:
         """One batch of pictures against their cell labels."""
-        rows = self.learner.train.sample(self.learner.rng, self.batch)
-        return self.learner.heads.loss(self.learner.features(rows, vary=True), self.learner.cells(rows))
+        batch = self.learner.batch()
+        return {"cells": self.learner.heads.loss(self.learner.features(batch.pictures), batch.cells)}
 
     def measure(self) -> Measures:
         """Share of right labels at object centres (class and colour: background not offered), and of backgrounds.
@@ -201,7 +273,8 @@ class Vision:
         names = ("label", "colour", "pattern", "size", "sign", "background")
         pairs: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in names}
         for rows in _chunks(self.learner.held_out[:400], 50):
-            cells, features = self.learner.cells(rows), self.learner.features(rows, vary=False)
+            cells = cells_of(rows).to(self.learner.device)
+            features = self.learner.features(pictures_of(rows).to(self.learner.device))
             for name in names:
                 truth: Tensor = getattr(cells, name)
                 at = truth != IGNORED if name == "background" else (cells.centre > 0) & (truth != IGNORED)
@@ -219,30 +292,26 @@ class Language:
     """Answers from the true cell labels."""
 
     learner: Learner
-    batch: int = 6
     rate: float = 1.5e-3
 
     def groups(self) -> list[dict[str, Any]]:
         """The language model (its head is tied to the word embeddings)."""
         return [{"params": list(self.learner.model.model.language_model.parameters()), "share": 1.0}]
 
-    def loss(self) -> Tensor:
-        """One batch of scenes whose objects do not share a cell; most batches leave out most of the background."""
-        learner = self.learner
-        rows: list[dict[str, Array]] = []
-        while len(rows) < self.batch:
-            rows += [row for row in learner.train.sample(learner.rng, self.batch) if distinct(row)]
-        rows = rows[: self.batch]
-        cells = learner.cells(rows)
+    def losses(self) -> dict[str, Tensor]:
+        """Scenes whose objects do not share a cell; most batches leave out most of the background. And plans."""
+        learner, batch = self.learner, self.learner.batch()
+        cells = batch.cells
         kept = CELLS if learner.rng.random() < 0.2 else _FEW
         places = (cells.centre + 0.9 * torch.rand_like(cells.centre)).topk(kept, dim=1).indices.sort(dim=1).values
         pictures = learner.oracle(cells).gather(1, places[..., None].expand(-1, -1, WIDTH))
-        return learner.answer_loss(pictures, learner.packed(rows), places)
+        answers = learner.answer_loss(pictures, batch.packed, places, batch.distinct)
+        return {"answers": answers, "plans": learner.plan_loss()}
 
     def measure(self) -> Measures:
         """Share of right answers by kind, from true labels."""
-        rows = [row for row in self.learner.held_out[:240] if distinct(row)]
-        return answered(self.learner, rows, lambda chunk: self.learner.oracle(self.learner.cells(chunk)))
+        rows = [row for row in self.learner.held_out[:240] if distinct_cells(row)]
+        return answered(self.learner, rows, lambda chunk: self.learner.oracle(cells_of(chunk).to(self.learner.device)))
 
 
 @dataclass
@@ -250,25 +319,24 @@ class Connector:
     """The projector towards the sums of word embeddings; tower and language model stand still."""
 
     learner: Learner
-    batch: int = 16
     rate: float = 2e-3
 
     def groups(self) -> list[dict[str, Any]]:
         """The projector."""
         return [{"params": list(self.learner.projector.parameters()), "share": 1.0}]
 
-    def loss(self) -> Tensor:
+    def losses(self) -> dict[str, Tensor]:
         """Squared distance in units of the targets' variance; centres count 4, objects 1, background 0.3."""
-        rows = self.learner.train.sample(self.learner.rng, self.batch)
-        cells = self.learner.cells(rows)
+        batch = self.learner.batch()
+        cells = batch.cells
         self.learner.model.model.vision_tower.eval()
         with torch.no_grad():
-            features, target = self.learner.features(rows, vary=True), self.learner.oracle(cells)
+            features, target = self.learner.features(batch.pictures), self.learner.oracle(cells)
             owned = torch.where(cells.label < len(CLASSES), 1.0, 0.3)
             weight = torch.where(cells.centre > 0, 4.0, owned)
         made: Tensor = self.learner.projector(features)
         distance = (made - target).square().mean(-1) / target.var()
-        return (distance * weight).sum() / weight.sum()
+        return {"distance": (distance * weight).sum() / weight.sum()}
 
     def measure(self) -> Measures:
         """Share of right answers by kind, from pixels."""
@@ -280,7 +348,6 @@ class Joint:
     """Everything from pixels; the tower learns slowly and its normalisation stands still."""
 
     learner: Learner
-    batch: int = 6
     rate: float = 8e-4
 
     def groups(self) -> list[dict[str, Any]]:
@@ -291,16 +358,16 @@ class Joint:
             {"params": [*parts.vision_tower.parameters(), *self.learner.heads.parameters()], "share": 0.3},
         ]
 
-    def loss(self) -> Tensor:
-        """The replies' tokens, and the cell labels at 0.3 so that the tower does not forget."""
-        learner = self.learner
-        rows = learner.train.sample(learner.rng, self.batch)
+    def losses(self) -> dict[str, Tensor]:
+        """The replies' tokens; the cell labels at 0.3, so that the tower does not forget; and plans."""
+        learner, batch = self.learner, self.learner.batch()
         for module in learner.model.model.vision_tower.modules():
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                 module.eval()
-        features = learner.features(rows, vary=True)
-        answers = learner.answer_loss(learner.projector(features), learner.packed(rows))
-        return answers + 0.3 * learner.heads.loss(features, learner.cells(rows))
+        features = learner.features(batch.pictures)
+        answers = learner.answer_loss(learner.projector(features), batch.packed)
+        cells = 0.3 * learner.heads.loss(features, batch.cells)
+        return {"answers": answers, "cells": cells, "plans": learner.plan_loss()}
 
     def measure(self) -> Measures:
         """Share of right answers by kind, from pixels."""
@@ -332,7 +399,11 @@ def answered(
 
 
 def _from_pixels(learner: Learner) -> Measures:
-    return answered(learner, learner.held_out[:240], lambda rows: learner.projector(learner.features(rows, vary=False)))
+    def told(rows: list[dict[str, Array]]) -> Tensor:
+        made: Tensor = learner.projector(learner.features(pictures_of(rows).to(learner.device)))
+        return made
+
+    return answered(learner, learner.held_out[:240], told)
 
 
 def _chunks(rows: list[dict[str, Array]], size: int) -> Iterator[list[dict[str, Array]]]:

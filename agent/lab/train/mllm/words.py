@@ -1,24 +1,21 @@
-"""The closed vocabulary of the small MLLM and its word-level tokenizer.
+"""The words of the small MLLM's questions, and how one spells them.
 
-One word is one token: a vocabulary of some hundred words needs no subwords, and an answer such as ``top left`` is then
-two decisions. Words that are not known map to ``<unk>``, which the model has seen in training.
+Questions are made in one spelling ("colour", "what is", "picture"); training puts other spellings of the same words in
+their place, so that the model meets all of them. Its tokenizer is the backbone's (../planner/tokenizer.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
-
-PAD, UNK, IMAGE, ANSWER, END = "<pad>", "<unk>", "<image>", "<answer>", "<end>"
-SPECIALS = (PAD, UNK, IMAGE, ANSWER, END)
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 ROWS = ("top", "middle", "bottom")
 COLUMNS = ("left", "centre", "right")
 
-# Spellings that mean the same word are folded before the lookup, so the model meets one of them only.
 _FOLDED = {"color": "colour", "colors": "colours", "center": "centre",
            "photo": "picture", "photograph": "picture", "image": "picture", "drawing": "picture", "scene": "picture",
            "objects": "things", "object": "thing", "items": "things", "item": "thing", "shapes": "things",
@@ -28,43 +25,29 @@ _FOLDED = {"color": "colour", "colors": "colours", "center": "centre",
            "coloration": "colouring", "gray": "grey"}  # fmt: skip
 
 
-def build_tokenizer(words: Sequence[str]) -> PreTrainedTokenizerFast:
-    """A word-level tokenizer over `words` (lower case), with ``<unk>`` for all others.
+def _unfolded() -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for spelling, word in _FOLDED.items():
+        if " " not in word:
+            found[word].append(spelling)
+    return MappingProxyType({word: tuple(spellings) for word, spellings in found.items()})
 
-    The specials are `SPECIALS` at the ids 0 to 4; the words follow in the given order.
-    """
-    return PreTrainedTokenizerFast(
-        tokenizer_object=_core(words),
-        pad_token=PAD,
-        unk_token=UNK,
-        eos_token=END,
-        additional_special_tokens=[IMAGE, ANSWER],
-        model_input_names=["input_ids", "attention_mask"],
-        clean_up_tokenization_spaces=False,
-    )
+
+SPELLINGS: Mapping[str, tuple[str, ...]] = _unfolded()
+"""Other spellings of a word of the questions, and words that mean the same there."""
 
 
 def spaced(text: str) -> list[str]:
-    """The words and marks of a text as the tokenizer splits and spells them."""
+    """The words and marks of a text, in lower case and in the spelling of the questions."""
     core = _splitter()
     return [word for word, _ in core.pre_tokenizer.pre_tokenize_str(core.normalizer.normalize_str(text))]
 
 
 @cache
 def _splitter() -> Tokenizer:
-    return _core(())
-
-
-def _core(words: Sequence[str]) -> Tokenizer:
-    vocabulary = {token: index for index, token in enumerate((*SPECIALS, *words))}
-    core = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
+    core = Tokenizer(models.WordLevel({}, unk_token=""))
     folds = [normalizers.Replace(Regex(rf"\b{old}\b"), new) for old, new in _FOLDED.items()]
     straight = normalizers.Replace("\u2019", "'")  # a typographic apostrophe
     core.normalizer = normalizers.Sequence([normalizers.NFKC(), straight, normalizers.Lowercase(), *folds])
-    core.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()],
-    )
-    core.decoder = decoders.Sequence(
-        [decoders.Replace(Regex("$"), " "), decoders.Fuse(), decoders.Replace(Regex(r" (?=[,.?!]|$)"), "")],
-    )
+    core.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()])
     return core

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--catalog", type=Path, help="the tools as a file (default: the registry's)")
     parser.add_argument("--write-catalog", type=Path, help="write the registry's tools to this file, and no more")
     options = parser.parse_args()
-    catalog = Catalog.from_json(options.catalog.read_text(encoding="utf-8")) if options.catalog else _registry()
+    catalog = Catalog.read(options.catalog)
     if options.write_catalog:
         options.write_catalog.write_text(catalog.to_json(), encoding="utf-8")
         return
@@ -38,12 +38,6 @@ def main() -> None:
     folder = train(recipe, catalog, options.out, resume=options.resume, earlier=options.earlier,
                    log=lambda line: print(line, flush=True))  # fmt: skip
     print(folder)
-
-
-def _registry() -> Catalog:
-    from .....tools.registry import default_registry
-
-    return Catalog.of(default_registry())
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 MEDIA = ("image", "audio", "video", "point_cloud", "text")
@@ -78,6 +79,15 @@ class Catalog:
     def from_json(text: str) -> Catalog:
         """The catalogue that `to_json` wrote."""
         return Catalog(tuple(_read(tool) for tool in json.loads(text)))
+
+    @staticmethod
+    def read(path: Path | None) -> Catalog:
+        """The catalogue of a file that `to_json` was written to, or without one that of the registry."""
+        if path is not None:
+            return Catalog.from_json(path.read_text(encoding="utf-8"))
+        from .....tools.registry import default_registry
+
+        return Catalog.of(default_registry())
 
     def to_json(self) -> str:
         """Everything as JSON."""

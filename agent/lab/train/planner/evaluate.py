@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from .....planners.backends.constraint import plan_constraint
 from .....planners.base import Request
@@ -31,6 +31,7 @@ from ...figures import Figures, wilson
 from .catalog import Catalog
 from .requests import SPLITS, Example, Generator
 from .tokenizer import vocabulary
+from .train import planner_of
 
 MAX_TOKENS = 320
 
@@ -53,7 +54,7 @@ class Judge:
     def __init__(self, folder: Path, registry: Registry) -> None:
         self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
         vocabulary(self.tokenizer)  # raises where it is of another form
-        self.model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        self.model = planner_of(folder).eval()
         self.registry, self.generator = registry, Generator(Catalog.of(registry))
         self.picture = Image.from_array(np.zeros((1, 1, 3), np.uint8))
 

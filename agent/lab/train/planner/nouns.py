@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from ...english import plural
 from . import words as w
+from .disturb import blotted, pseudo_word
 from .phrasings import Phrasing, Phrasings
 
+_LOOSE = ("join", "polite", "ref_one", "ref_all")  # phrases that are understood when one of their words is not
 BY = ("largest", "smallest", "leftmost", "rightmost", "topmost", "bottommost")
 
 
@@ -44,7 +46,10 @@ class Source:
     def said(self, intent: str, fallback: str) -> str:
         """The text of a phrasing of an intent."""
         found = self.line(intent)
-        return found.text if found else fallback
+        text = found.text if found else fallback
+        if self.split == "train" and intent.startswith(_LOOSE) and self.chance(0.15):
+            return blotted(text, self.rng, self.language, least=3)
+        return text
 
     def noun(self) -> tuple[str, str]:
         """(singular, plural); pseudo-words, held-out nouns, or known ones by split."""
@@ -70,18 +75,6 @@ class Source:
     def colour(self) -> tuple[str, str]:
         """A colour as it is said, and its name."""
         return self.rng.choice(tuple(w.COLOURS[self.language].items()))
-
-
-def pseudo_word(rng: random.Random, language: str) -> str:
-    """A word that is none: pronounceable ("blorket"), or two or three characters of nouns."""
-    if language == "zh":
-        pools = (w.NOUN_CHARACTERS, w.CHARACTERS, w.ALL_CHARACTERS)
-        return "".join(rng.choice(rng.choice(pools)) for _ in range(rng.choice((1, 2, 2, 2, 3, 3))))
-    word = ""
-    for _ in range(rng.choice((1, 1, 2, 2, 2, 3))):
-        word += rng.choice(w.ONSETS) + rng.choice("aeiou") + (rng.choice(w.CODAS) if rng.random() < 0.6 else "")
-    word += rng.choice(("le", "er", "et", "o", "y", "in")) if len(word) < 3 or rng.random() < 0.2 else ""
-    return word if word not in w.REAL else word + "le"
 
 
 def phrase(s: Source, slot: str, *, select: bool = True, single: bool | None = None) -> Noun:

@@ -16,10 +16,12 @@ them"), `join` (frames around {A} and {B}) and `polite` (frames around {A}).
 | {colour} … | a value of the tool's argument of that name |
 | {x|y} | x beside one thing, y beside several |
 
-A `[bracket]` marks the text that a tool is handed as its string argument. One line in ten, chosen by a hash of its
-words, is never trained on. The example requests on the tools' cards are phrasings too, so a tool without lines of its
-own is trained from its card; and so are the MLLM's questions (../mllm/phrasings.tsv) that no other tool answers, with
-the lines that the MLLM never sees held out here as well.
+A `[bracket]` marks the text that a tool is handed as its string argument. One line in ten of `en.tsv` and `zh.tsv`,
+chosen by a hash of its words, is never trained on. The lines of `more-en.tsv` and `more-zh.tsv`, which came later, are
+all trained on: so the held-out ones stay the same, and figures of different days can be compared. The example requests
+on the tools' cards are phrasings too, so a tool without lines of its own is trained from its card; and so are the
+MLLM's questions (../mllm/phrasings.tsv) that no other tool answers, with the lines that the MLLM never sees held out
+here as well.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ class Phrasing:
 
     intents: tuple[str, ...]
     text: str
-    looked: bool | None = None  # of the MLLM's questions: whether its recipe holds the line out
+    apart: bool | None = None  # whether it is held out, where that is not for the hash to say
 
     @property
     def language(self) -> str:
@@ -63,7 +65,7 @@ class Phrasing:
     @property
     def held_out(self) -> bool:
         """Whether it is one of the tenth that is never trained on."""
-        return zlib.crc32(self.words.encode()) % 10 == 0 if self.looked is None else self.looked
+        return zlib.crc32(self.words.encode()) % 10 == 0 if self.apart is None else self.apart
 
     @cached_property
     def words(self) -> str:
@@ -81,12 +83,25 @@ class Phrasing:
         return tuple(m[1] for m in numbers if m and int(m[2] or 1) == index + 1 and m[1] not in FILLERS)
 
 
-def read(path: Path) -> Iterator[Phrasing]:
-    """The lines of a file."""
+def read(path: Path, *, apart: bool | None = None) -> Iterator[Phrasing]:
+    """The lines of a file; `apart` says whether they are held out, instead of the hash."""
     for line in path.read_text(encoding="utf-8").splitlines():
         intents, _, text = line.partition("\t")
         if text:
-            yield Phrasing(tuple(intents.split("+")), text)
+            yield Phrasing(tuple(intents.split("+")), text, apart)
+
+
+def own(folder: Path = FOLDER) -> Iterator[Phrasing]:
+    """The lines of the training authors, held-out ones too."""
+    for language in ("en", "zh"):
+        yield from read(folder / f"{language}.tsv")
+        yield from read(folder / f"more-{language}.tsv", apart=False)
+
+
+def independent(folder: Path = FOLDER) -> Iterator[Phrasing]:
+    """The lines of the authors apart: set (b)."""
+    for language in ("en", "zh"):
+        yield from read(folder / f"independent-{language}.tsv")
 
 
 def looks(catalog: Catalog) -> Iterator[Phrasing]:
@@ -207,10 +222,9 @@ class Phrasings:
 
     def __init__(self, catalog: Catalog, folder: Path = FOLDER) -> None:
         self.catalog = catalog
-        trained = [*read(folder / "en.tsv"), *read(folder / "zh.tsv"), *of_cards(catalog), *looks(catalog)]
         self._pools: dict[tuple[str, str, str], list[Phrasing]] = defaultdict(list)
-        self._add(trained, "a")
-        self._add([*read(folder / "independent-en.tsv"), *read(folder / "independent-zh.tsv")], "b")
+        self._add([*own(folder), *of_cards(catalog), *looks(catalog)], "a")
+        self._add(independent(folder), "b")
 
     def intents(self, language: str) -> dict[str, float]:
         """The intents of single requests with their weights: what is said in more ways is asked more often."""

@@ -1,7 +1,9 @@
-"""The planner LM's tokenizer: byte-level BPE over words, and the skeleton of plan JSON as whole tokens.
+"""The backbone's tokenizer: byte-level BPE over words, and the skeleton of plan JSON as whole tokens.
 
 With `{"id":"s1","tool":"` or `","labels":["` as one token each, a plan takes a third of the tokens and is still plain
-JSON after decoding. Bytes are the fallback, so no request is unreadable.
+JSON after decoding. Bytes are the fallback, so no request is unreadable. The words of the MLLM's questions and answers
+are whole tokens too, so that planner and MLLM can share a model; what people type ("What colour is it?") is read as
+words apart in lower case, which requests in normal form are already.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from .....planners.backends.prompt_format import END, FORM, MARKS, PAD, SPECIALS, NormalForm, known_words, segmented
@@ -21,6 +23,8 @@ from .catalog import Catalog
 from .requests import Example, Generator
 
 MAX_PICTURES = 4
+IMAGE, ANSWER = "<image>", "<|answer|>"
+"""What stands for a picture (the processor repeats it once a cell), and what asks for the answer behind a question."""
 
 
 def skeleton(catalog: Catalog) -> list[str]:
@@ -82,7 +86,7 @@ def _told(value: Any, form: NormalForm) -> Any:
 
 
 def build_tokenizer(
-    generator: Generator, seed: int = 0, examples: int = 20_000, size: int = 3_500
+    generator: Generator, seed: int = 0, examples: int = 20_000, size: int = 3_500, asked: Sequence[str] = ()
 ) -> PreTrainedTokenizerFast:
     """Train the tokenizer on generated requests of trained words alone: rare ones stay unknown as a whole.
 
@@ -91,8 +95,14 @@ def build_tokenizer(
         seed: of the requests.
         examples: how many requests to read.
         size: tokens in all, bytes and skeleton counted in.
+        asked: words of the MLLM's questions and answers, which become whole tokens.
     """
     tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Lowercase(), normalizers.Replace("\u2019", "'"),
+         # A mark behind a word stands apart, as in normal form. Not in JSON, where none is followed by white space.
+         *(normalizers.Replace(Regex(rf"(?<=[a-z0-9])\{mark}(?=\s|$)"), f" {mark}") for mark in ".,:;?!")]
+    )  # fmt: skip
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(r" ?[^ ]+"), "isolated"),
@@ -101,7 +111,7 @@ def build_tokenizer(
     )
     tokenizer.decoder = decoders.ByteLevel()
     pieces = skeleton(generator.catalog)
-    trainer = trainers.BpeTrainer(vocab_size=size - len(pieces) - len(MARKS), special_tokens=list(SPECIALS),
+    trainer = trainers.BpeTrainer(vocab_size=size - len(pieces) - len(MARKS), special_tokens=[*SPECIALS, IMAGE, ANSWER],
                                   initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
                                   show_progress=False)  # fmt: skip
 
@@ -115,7 +125,7 @@ def build_tokenizer(
         for _ in range(examples):
             said = [word.text for word in segmented(generator.sample(rng, "seen").text)]
             counts.update(said + always)
-            yield "".join(f" {word}" for word in said + always)
+            yield "".join(f" {word}" for word in (*said, *always, *asked))
             # Signs by themselves too: what an unknown word in Chinese is spelled with.
             yield from (sign for word in said if not word.isascii() and len(word) > 1 for sign in word)
 

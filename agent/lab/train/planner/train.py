@@ -15,19 +15,30 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from torch.utils.data import IterableDataset, get_worker_info
+from transformers import (
+    AutoConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    PreTrainedTokenizerFast,
+)
 
-from .....planners.backends.prompt_format import END, FORM, MARKS, words
+from .....planners.backends.prompt_format import END, FORM, MARKS, known_words, words
+from ..mllm import questions
 from .catalog import Catalog
 from .requests import Generator
-from .tokenizer import build_tokenizer, vocabulary, written
+from .tokenizer import IMAGE, build_tokenizer, skeleton, vocabulary, written
 
 FORMAT = "panmodal.json"
 
@@ -46,7 +57,7 @@ class Recipe:
     layers: int = 8
     heads: int = 4
     mlp: int = 512
-    vocabulary: int = 6_500
+    vocabulary: int = 6_700
     read: int = 20_000  # requests that the tokenizer is trained on
     bfloat16: bool = False
     device: str = "cpu"
@@ -71,20 +82,46 @@ def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCau
     return LlamaForCausalLM(config)
 
 
-def take_over(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, earlier: Path) -> None:
-    """Start `model` from the checkpoint in the folder `earlier`, which may have fewer layers and other tokens.
+def tokenizer_of(generator: Generator, recipe: Recipe, earlier: Iterable[Path] = ()) -> PreTrainedTokenizerFast:
+    """The tokenizer of the first earlier model that has all tokens needed, or a new one."""
+    needed = {*skeleton(generator.catalog), IMAGE}
+    for folder in earlier:
+        found = PreTrainedTokenizerFast.from_pretrained(folder)
+        if known_words(found) is not None and needed <= found.get_vocab().keys():
+            return found
+    asked = questions.vocabulary()
+    return build_tokenizer(generator, recipe.seed, recipe.read, recipe.vocabulary, asked)
 
-    Raises ValueError where the two differ in width.
+
+def planner_of(folder: Path) -> LlamaForCausalLM:
+    """The planner LM of an exported model in fp32; of a model that sees, its language model."""
+    load: dict[str, Any] = {"dtype": torch.float32, "local_files_only": True}
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    if not isinstance(config, LlavaConfig):
+        return LlamaForCausalLM.from_pretrained(folder, **load)
+    whole = LlavaForConditionalGeneration.from_pretrained(folder, **load)
+    planner = LlamaForCausalLM(config.text_config)
+    planner.model, planner.lm_head = whole.model.language_model, whole.lm_head
+    planner.generation_config = whole.generation_config
+    return planner
+
+
+def take_over(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, earlier: Path) -> bool:
+    """Start `model` from the planner LM in the folder `earlier`, which may have fewer layers and other tokens.
+
+    It may be the language model of a model that sees. False where the folder has no planner LM of this form. Raises
+    ValueError where the two differ in width.
     """
-    source = LlamaForCausalLM.from_pretrained(earlier, dtype=torch.float32, local_files_only=True)
+    reader = PreTrainedTokenizerFast.from_pretrained(earlier)
+    if known_words(reader) is None:
+        return False
+    source = planner_of(earlier).model
     if source.config.hidden_size != model.config.hidden_size:
         raise ValueError(f"{earlier} is {source.config.hidden_size} wide, the new model {model.config.hidden_size}")
     kept = {name: value for name, value in source.state_dict().items() if "embed_tokens" not in name}
-    kept.pop("lm_head.weight", None)
-    model.load_state_dict(kept, strict=False)
-    reader = PreTrainedTokenizerFast.from_pretrained(earlier)
+    model.model.load_state_dict(kept, strict=False)
     old, new = reader.get_vocab(), tokenizer.get_vocab()
-    rows = source.model.embed_tokens.weight
+    rows = source.embed_tokens.weight
     with torch.no_grad():
         for token, row in new.items():
             if token in old:
@@ -97,19 +134,23 @@ def take_over(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, earli
         for layer in model.model.layers[source.config.num_hidden_layers :]:
             layer.self_attn.o_proj.weight.zero_()
             layer.mlp.down_proj.weight.zero_()
+    return True
+
+
+Rows = NDArray[np.int64]
 
 
 def batches(
     generator: Generator, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, rng: random.Random
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless (ids, labels), both int64 B x T, right-padded; labels are -100 on prompt and padding.
+) -> Iterator[tuple[Rows, Rows]]:
+    """Endless (ids, labels), both B x T, right-padded; labels are -100 on prompt and padding.
 
     Examples of similar length share a batch, so that little of it is padding.
     """
     end, known = tokenizer.convert_tokens_to_ids(END), vocabulary(tokenizer)
     while True:
         pool = []
-        examples = [written(generator.sample(rng), known, _turned(rng)) for _ in range(recipe.batch * 32)]
+        examples = [written(generator.sample(rng), known, _turned(rng)) for _ in range(max(recipe.batch * 8, 768))]
         prompts, plans = (tokenizer(list(texts))["input_ids"] for texts in zip(*examples, strict=True))
         for asked, plan in zip(prompts, plans, strict=True):
             pool.append((asked + plan + [end], len(asked)))
@@ -118,12 +159,24 @@ def batches(
         rng.shuffle(groups)
         for group in groups:
             width = max(len(ids) for ids, _ in group)
-            ids = torch.full((len(group), width), tokenizer.pad_token_id)
-            labels = torch.full((len(group), width), -100)
+            ids = np.full((len(group), width), tokenizer.pad_token_id)
+            labels = np.full((len(group), width), -100)
             for row, (tokens, prompt_length) in enumerate(group):
-                ids[row, : len(tokens)] = torch.tensor(tokens)
-                labels[row, prompt_length : len(tokens)] = torch.tensor(tokens[prompt_length:])
+                ids[row, : len(tokens)] = tokens
+                labels[row, prompt_length : len(tokens)] = tokens[prompt_length:]
             yield ids, labels
+
+
+class Plans(IterableDataset[tuple[Rows, Rows]]):
+    """The endless batches, made in the process that iterates; a DataLoader's workers make different ones."""
+
+    def __init__(self, generator: Generator, tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> None:
+        self.made = (generator, tokenizer, recipe)
+        self.seed = recipe.seed
+
+    def __iter__(self) -> Iterator[tuple[Rows, Rows]]:
+        worker = get_worker_info()
+        return batches(*self.made, random.Random(f"{self.seed}/{worker.id if worker else 0}"))
 
 
 def _turned(rng: random.Random) -> Sequence[str]:
@@ -178,8 +231,13 @@ def export(
     half.load_state_dict(model.state_dict())
     half.save_pretrained(out)
     tokenizer.save_pretrained(out)
+    write_facts(out, catalog, facts)
+
+
+def write_facts(folder: Path, catalog: Catalog, facts: dict[str, Any]) -> None:
+    """Write `panmodal.json` beside the weights: the prompt's form, the trained tools, and these facts."""
     form = {"prompt": FORM, "trained_tools": [tool.name for tool in catalog.tools], **facts}
-    (out / FORMAT).write_text(json.dumps(form, indent=1) + "\n", encoding="utf-8")
+    (folder / FORMAT).write_text(json.dumps(form, indent=1) + "\n", encoding="utf-8")
 
 
 def train(
@@ -204,10 +262,10 @@ def train(
     if resume and state_file.exists():
         tokenizer = PreTrainedTokenizerFast.from_pretrained(model_folder)
     else:
-        tokenizer = build_tokenizer(generator, recipe.seed, recipe.read, recipe.vocabulary)
+        tokenizer = tokenizer_of(generator, recipe, [earlier] if earlier else ())
     model = new_model(recipe, tokenizer)
-    if earlier is not None:
-        take_over(model, tokenizer, earlier)
+    if earlier is not None and not take_over(model, tokenizer, earlier):
+        raise ValueError(f"{earlier} has no planner LM that reads requests in the form {FORM}")
     model.to(torch.device(recipe.device))
     decay = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
@@ -227,7 +285,7 @@ def train(
     while done < 1:
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate_at(step, done)
-        ids, labels = (part.to(recipe.device) for part in next(stream))
+        ids, labels = (torch.from_numpy(part).to(recipe.device) for part in next(stream))
         loss = worker.gradients(ids, labels)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
