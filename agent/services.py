@@ -15,6 +15,7 @@ from ..planners.router import Router
 from ..planners.search import SearchPlanner
 from ..tools.contract import Tool
 from ..tools.errors import InputError
+from ..tools.loaders.transformers import FACTS
 from ..tools.registry import default_registry
 from .events import Emit
 from .executor import Executor
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "panmodal.planners"
 _ACCURACY = "accuracy.json"
-_TOKENIZER = "tokenizer.json"
 
 
 def gather(
@@ -102,18 +102,10 @@ def _accuracies(specs: Mapping[str, Sequence[ModelSpec]]) -> Mapping[str, Mappin
 
 
 def _words(specs: Mapping[str, Sequence[ModelSpec]]) -> frozenset[str] | None:
-    """Every word that the served mllm reads, where its tokenizer knows whole words only, as mini's does.
-
-    Spellings that the tokenizer folds into one ("color") count as known.
-    """
+    """Every word that the served mllm reads, where its `panmodal.json` says so, as mini's does."""
     for spec in specs.get("mllm", ())[:1]:
-        path = spec.path / _TOKENIZER
-        if not path.is_file():
-            continue
-        tokenizer = json.loads(path.read_text(encoding="utf-8"))
-        if tokenizer["model"].get("type") != "WordLevel":
-            continue
-        normalizers = (tokenizer.get("normalizer") or {}).get("normalizers", ())
-        folded = [each["pattern"].get("Regex", "") for each in normalizers if each["type"] == "Replace"]
-        return frozenset([*tokenizer["model"]["vocab"], *(pattern.replace(r"\b", "") for pattern in folded)])
+        path = spec.path / FACTS
+        if path.is_file():
+            words = json.loads(path.read_text(encoding="utf-8")).get("words")
+            return frozenset(words) if words else None
     return None

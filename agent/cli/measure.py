@@ -88,7 +88,9 @@ def train(
         Path | None, typer.Option("--resume", help="Checkpoint folder to go on from.", show_default=False)
     ] = None,
 ) -> None:
-    """Train one of mini's models from scratch on the procedural world.
+    """Train one of mini's models on the procedural world: `mllm` is the backbone, which plans too.
+
+    `planner` is a planner LM of its own, e.g. for tools of yours: name it in your profile (planner.checkpoint).
 
     Example: panmodal train detector --minutes 60 --out runs/detector
     """

@@ -133,7 +133,8 @@ class _Writer:
         ends = {ends} if isinstance(ends, int) else set(ends or ())
         ids = tokens.tolist()
         count = next((index + 1 for index, token in enumerate(ids) if token in ends), len(ids))
-        return self.tokenizer.decode(ids[:count], skip_special_tokens=True), count
+        text = self.tokenizer.decode(ids[:count], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text, count
 
 
 class LanguageAdapter:
@@ -230,6 +231,8 @@ class MllmAdapter:
         replies: list[Reply] = []
         for row, ids in enumerate(tokens):
             text, count = self._writer.said(ids)
+            if self._writer.tokenizer.clean_up_tokenization_spaces:  # which the library does not do for BPE
+                text = self._writer.tokenizer.clean_up_tokenization(text)
             sure = float(chances[row, :count].mean()) if chances is not None and count else None
             read = int(inputs["attention_mask"][row].sum())
             replies.append(Reply(text.strip(), sure, tokens_in=read, tokens_out=count))

@@ -12,6 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ....tools.registry import default_registry
 from ..train.planner.catalog import Catalog
 from ..train.planner.evaluate import evaluate
 from ..train.planner.requests import Generator
+from ..train.planner.train import examples
 from .apart import check_requests, check_texts
 from .rows import Row, share
 from .shipped import Shipped
@@ -27,14 +29,15 @@ ROLE = "planner"
 DEFAULT_N = 200
 """Requests of each split."""
 SPLITS = ("forms", "nouns", "joined", "b_forms", "b_nouns", "b_joined")
+_STREAM = "2/0/0"  # of the last leg's first worker
 _TRAINED = 3_000  # training requests whose texts are compared
 
 
 def apart(seed: int, n: int) -> dict[str, Any]:
     """Raise Overlap where requests or nouns are trained ones; return what was compared."""
     generator = _generator()
-    rng = random.Random("0/0")  # the first worker's stream of the recipe at seed 0
-    trained = {generator.sample(rng).text for _ in range(min(_TRAINED, 15 * n))}
+    stream = examples(generator, random.Random(_STREAM))
+    trained = {example.text for example, _ in islice(stream, min(_TRAINED, 15 * n))}
     asked = [text for split in SPLITS for text, _ in _asked(split, seed, n)]
     return {**check_requests(generator.catalog), "texts": check_texts(trained, asked)}
 

@@ -49,7 +49,7 @@ def ship(model: Path, place: Path, count: int, seed: int) -> Path:
         "tools": ", ".join(f"`{name}`" for name in facts["trained_tools"]),
         "parameters": f"{(place / 'model.safetensors').stat().st_size / 2e6:.1f}",
         "vocabulary": json.loads((place / "config.json").read_text(encoding="utf-8"))["text_config"]["vocab_size"],
-        "phrasings": sum(n for pool, n in Phrasings(Catalog.of(registry)).count().items() if pool != "b"),
+        "phrasings": sum(Phrasings(Catalog.of(registry)).count()[pool] for pool in ("train", "held_out")),
         "count": count,
         "seed": seed,
         "plans": "\n".join(plans.lines),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from panmodal.agent.agent import Agent
 from panmodal.agent.cli.app import app
 from panmodal.agent.lab.figures import Target
 from panmodal.agent.lab.mini import apart, detector, measuring, mllm, rows, segmenter, shipped
@@ -62,7 +63,8 @@ def test_digests_sizes_and_cards_are_shown_and_checked(
     for role, facts in figures.details["checkpoints"].items():
         assert facts["stated_by_the_profile"]
         assert facts["sha256"] in figures.render()
-        assert facts["card"] == f"package:mini/{role}/README.md"
+        folder = "backbone" if role in ("planner", "mllm") else role
+        assert facts["card"] == f"package:mini/{folder}/README.md"
         assert facts["bytes"] <= 16 * 2**20
     assert figures.values["profile.profile_mib"] <= 28
     bare = tmp_path / "segmenter"
@@ -71,6 +73,20 @@ def test_digests_sizes_and_cards_are_shown_and_checked(
         shipped.shipped(["segmenter"], [f"segmenter.checkpoint={bare}"])
     with pytest.raises(CheckpointBroken, match="the profile states 0000"):
         shipped.shipped(["segmenter"], [f"segmenter.sha256={'0' * 64}"])
+
+
+def test_planner_and_mllm_are_one_model_in_memory(tmp_path: Path) -> None:
+    models = shipped.shipped(["planner", "mllm"], cache=tmp_path)
+    assert models["planner"].spec.key == models["mllm"].spec.key
+    picture = render_scene(3, split="test").image
+    with Agent(home=tmp_path / "home", cwd=tmp_path) as agent:
+        result = agent.run("What is the background like? Then cut out the star.", picture)
+        unknown, known = (agent.run(f"What colour is the {thing}?", picture) for thing in ("zebra", "star"))
+    assert unknown.route["kind"] == "tools" and "zebra" in unknown.route["reason"], "the MLLM does not know the word"
+    assert known.route["kind"] == "direct"
+    assert result.plan is not None and {"perceive", "cut_out"} <= {step.tool for step in result.plan.steps}
+    loads = [Path(load["model"]).name for load in result.usage["loads"]]
+    assert sorted(loads) == ["backbone", "detector", "segmenter"]
 
 
 def eval_mini(*arguments: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from collections import Counter
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from jinja2 import TemplateError
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedTokenizerFast
 
@@ -170,36 +172,35 @@ def learner_of(planner: Path, seed: int = 0, device: str = "cpu", scenes: int = 
     return Learner(GENERATOR, setting, [planner], held_out(scenes), RECIPE)
 
 
-def test_questions_are_read_as_they_are_typed_a_token_a_word(tokenizer: PreTrainedTokenizerFast) -> None:
-    packer, book, rng = Packer(tokenizer), Phrasebook(), np.random.default_rng(0)
-    for _, asker in askers(10):
-        for kind in KINDS:
-            fact = asker.ask(kind)
-            if fact is not None:
-                question = phrase(fact, book, rng, held_out=bool(rng.random() < 0.5))
-                words = question.prompt.split()
-                assert tokenizer(f" {question.prompt}").input_ids == [packer.token(word) for word in words]
-                typed = question.prompt.capitalize().replace(" ?", "?").replace(" ,", ",").replace(" .", ".")
-                assert tokenizer(f" {typed}").input_ids == tokenizer(f" {question.prompt}").input_ids
-                assert tokenizer.decode(packer.encode(question)[0]).endswith(f"{ANSWER} {question.answer}<|end|>")
-    assert spaced("What\u2019s the {n}'s size?")[:3] == ["what", "is", "the"]
+@pytest.mark.parametrize("name", ["phrasings.tsv", "variants.tsv"])
+def test_every_wording_is_read_as_it_is_typed(tokenizer: PreTrainedTokenizerFast, name: str) -> None:
+    """What the chat template makes of a raw line, in capitals too, is what training makes of it."""
+    packer, processor = Packer(tokenizer), build_processor(tokenizer)
+    lines = Path(str(files("panmodal.agent.lab.train.mllm"))).joinpath(name).read_text(encoding="utf-8").splitlines()
+    slots = {"n": "star", "n2": "cup", "a": "a star", "pl": "stars", "c": "red", "p": "top left", "m": "2"}
+    for line in filter(None, lines):
+        text = re.sub(r"\{(\w+)\}", lambda slot: slots[slot[1]], line.partition("\t")[2])
+        tokens = tuple(slots[t[1:-1]] if t[0] == "{" else t for t in read(line).tokens)
+        question = Question("colour", " ".join(tokens), "red", cue="star")
+        for typed in (text, text.upper(), f"  {text}\n"):
+            said = processor.apply_chat_template([{"role": "user", "content": typed}], add_generation_prompt=True)
+            ids, scored, cue = packer.encode(question)
+            assert tokenizer(said).input_ids == ids[: scored.index(True)], typed
+        assert cue < 0 or ids[cue] == packer.token("star")
+        assert [ids[i] for i in range(len(ids)) if scored[i]] == [packer.token("red"), tokenizer.eos_token_id]
 
 
-def test_training_spells_words_in_other_ways_too(tokenizer: PreTrainedTokenizerFast) -> None:
-    packer, rng = Packer(tokenizer), np.random.default_rng(0)
-    question = Question("colour", "what colour is the star ?", "red", cue="star")
-    said = Counter(tokenizer.decode(packer.encode(question, rng)[0]) for _ in range(80))
-    assert {text.split()[1] for text in said} == {"colour", *SPELLINGS["colour"]}
-    for _ in range(20):
-        ids, scored, cue = packer.encode(question, rng)
-        assert ids[cue] == packer.token("star") and [ids[i] for i in range(len(ids)) if scored[i]][0] == packer.token(
-            "red"
-        )
+def test_spellings_are_folded_and_foreign_words_survive(tokenizer: PreTrainedTokenizerFast) -> None:
+    assert spaced("What\u2019s the {n}'s color\uff1f") == ["what", "is", "the", "{", "n", "}", "'", "s", "colour", "?"]
+    assert spaced("Is it <image> or grey? I see ONE object") == [
+        "is", "it", "<", "picture", ">", "or", "grey", "?", "i", "see", "1", "thing"]  # fmt: skip
+    assert set(SPELLINGS) >= {"color", "what", "two"}
+    assert tokenizer.decode(Packer(tokenizer).tokens("zeppelin")) == " zeppelin"
 
 
 def test_packed_questions_see_the_picture_and_themselves_only(tokenizer: PreTrainedTokenizerFast) -> None:
     packed = Packer(tokenizer).pack(held_out(4), np.random.default_rng(0))
-    mask = packed.mask()[0, 0]
+    mask = packed.mask()[0, 0] == 0
     first, second = (packed.segment[0] == 1).nonzero()[0], (packed.segment[0] == 2).nonzero()[0]
     assert mask[CELLS + second, :CELLS].all() and not mask[CELLS + second, CELLS + first]
     assert packed.ids.shape == (4, TEXT) and not torch.triu(mask, 1).any()
@@ -247,8 +248,10 @@ def test_the_chat_template_asks_about_pictures_and_passes_a_planners_prompt_on(
     processor = build_processor(tokenizer)
     look = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What is red?"}]}]
     said = [{"role": "assistant", "content": [{"type": "text", "text": "star"}]}]
-    assert processor.apply_chat_template(look, add_generation_prompt=True) == f"{IMAGE} What is red?{ANSWER}"
-    assert processor.apply_chat_template(look + said) == f"{IMAGE} What is red?{ANSWER} star<|end|>"
+    assert processor.apply_chat_template(look, add_generation_prompt=True) == f"{IMAGE} what is red ?{ANSWER}"
+    assert processor.apply_chat_template(look + said) == f"{IMAGE} what is red ?{ANSWER} star<|end|>"
+    with pytest.raises(TemplateError, match="no system message"):
+        processor.apply_chat_template([{"role": "system", "content": "be brief"}, *look])
     prompt = "<|in|> image<|request|> blur it<|plan|>"
     for content in (prompt, [{"type": "text", "text": prompt}]):
         turn = [{"role": "user", "content": content}]
@@ -284,6 +287,8 @@ def test_scenes_are_new_or_met_again_and_travel_between_processes_by_value(token
     stream = iter(Scenes(Packer(tokenizer), 4, seed=3))
     batches = [next(stream) for _ in range(4)]
     assert all(len(batch.pictures) == len(batch.distinct) == 4 for batch in batches)
+    again = next(iter(Scenes(Packer(tokenizer), 4, seed=3, start=1)))
+    assert not torch.equal(again.pictures, batches[0].pictures), "a later start makes scenes of its own"
     things = [sorted(row[row < 16].tolist()) for batch in batches for row in batch.cells.label]
     assert len({tuple(each) for each in things}) < len(things), "three of four are drawn from those made before"
     sent = pickle.loads(pickle.dumps(batches[0]))
@@ -326,7 +331,11 @@ def test_a_warm_joint_stage_starts_from_the_tower_trained_before_it(
     kept = [torch.load(tmp_path / "out.work" / "checkpoints" / f"{name}.pt")["heads"] for name in ("vision", "joint")]
     assert [line.split()[0] for line in said] == ["vision", "joint"]
     assert all(torch.allclose(kept[0][name], kept[1][name], atol=1e-2) for name in kept[0])
-    assert json.loads((tmp_path / "out" / "panmodal.json").read_text(encoding="utf-8"))["trained_tools"]
+    facts = json.loads((tmp_path / "out" / "panmodal.json").read_text(encoding="utf-8"))
+    assert facts["trained_tools"] and {"star", "color"} <= set(facts["words"]) and "zebra" not in facts["words"]
+    assert facts["pictures"] > facts["requests"] > 0, "both stages are counted"
+    with pytest.raises(SystemExit, match="2 minutes for 1 stages"):
+        command.train(tmp_path / "out", CATALOG, Setting(), minutes=[1, 2], stages=("vision",))
 
 
 def test_the_recipe_takes_the_orders_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,21 +10,26 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import torch
+from transformers import PreTrainedTokenizerFast
 
 from ..planner.catalog import Catalog
 from ..planner.requests import Generator
 from ..planner.train import Recipe, write_facts
 from .data import held_out
 from .model import export
+from .questions import vocabulary
 from .runner import NEEDS, Runner
 from .stages import Learner, Setting
+from .words import SPELLINGS
 
+TOKENIZER = "tokenizer"  # of the folder beside the checkpoints: every start must read words alike
 HELD_OUT = 400  # scenes that the stages are measured with
 # How minutes given as a whole are shared between the stages.
 PARTS = {"vision": 30.0, "language": 36.0, "connector": 2.0, "joint": 36.0}
@@ -62,10 +67,14 @@ def train(
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     work = work or out.with_name(out.name + ".work")
-    learner = Learner(Generator(catalog), setting, warm, held_out(HELD_OUT), recipe)
-    runner = Runner(learner, work / "checkpoints", log=log, rate=rate)
     if len(minutes) == 1:
         minutes = [minutes[0] * PARTS[name] / sum(PARTS[chosen] for chosen in stages) for name in stages]
+    if len(minutes) != len(stages):
+        raise SystemExit(f"{len(minutes)} minutes for {len(stages)} stages: give one number, or one for each")
+    tokenizer, start = _begun(work)
+    learner = Learner(Generator(catalog), setting, warm, held_out(HELD_OUT), recipe, tokenizer, start)
+    learner.tokenizer.save_pretrained(work / TOKENIZER)
+    runner = Runner(learner, work / "checkpoints", log=log, rate=rate)
     for name, its_minutes in zip(stages, minutes, strict=True):
         if warm:  # whose weights stand in for the stages that were not run
             for earlier in NEEDS["connector"]:
@@ -75,7 +84,18 @@ def train(
             raise SystemExit(f"stage {name} starts from {missing} in {work / 'checkpoints'}: run --stages {missing[0]}")
         runner.run(name, its_minutes)
         export(learner.model.eval(), learner.tokenizer, out)
-        write_facts(out, catalog, {**learner.seen, "minutes": round(sum(minutes), 1), "seed": setting.seed})
+        total = sum(runner.counts.values(), Counter[str]())
+        write_facts(out, catalog, {**total, "seed": setting.seed, "words": sorted({*vocabulary(), *SPELLINGS})})
+
+
+def _begun(work: Path) -> tuple[PreTrainedTokenizerFast | None, int]:
+    """The tokenizer that an earlier start in this folder left, and how many starts there were; counts this one."""
+    work.mkdir(parents=True, exist_ok=True)
+    count = work / "starts.txt"
+    before = int(count.read_text(encoding="utf-8")) if count.exists() else 0
+    count.write_text(str(before + 1), encoding="utf-8")
+    kept = work / TOKENIZER
+    return PreTrainedTokenizerFast.from_pretrained(kept) if kept.exists() else None, before
 
 
 def main() -> None:

@@ -39,8 +39,8 @@ MIXTURE: tuple[tuple[float, SceneConfig], ...] = (
 ALIKE = SceneConfig(count=(3, 5), size=(0.12, 0.40))
 _ALIKE = 0.2  # their share of training scenes
 _FRESH = 0.25  # share of a batch that is rendered for it
-_REMEMBERED = 40_000  # scenes that a worker draws from again (2.5 GB)
-_SEEDS = 10_000_000  # how far apart the scenes of two training seeds begin
+_REMEMBERED = 60_000  # scenes that are drawn from again (3.8 GB), shared out between the workers
+_SEEDS, _STARTS = 10_000_000, 1_000_000  # how far apart the scenes of two training seeds, or starts, begin
 
 
 def scene_arrays(scene: Scene) -> dict[str, Array]:
@@ -100,17 +100,23 @@ class Scenes(IterableDataset[Batch]):
     A quarter of each batch is rendered for it; the rest is drawn from what was rendered before, half of it mirrored
     (not scenes with a sign: its word would be mirrored too), with brightness and contrast varied a little. A fifth
     of the scenes are of few classes. Workers render different scenes.
+
+    Args:
+        packer: asks about them.
+        batch: scenes of a batch.
+        seed: of everything.
+        start: how often this training was started before: each start renders scenes of its own.
     """
 
-    def __init__(self, packer: Packer, batch: int, seed: int) -> None:
-        self.packer, self.batch, self.seed = packer, batch, seed
+    def __init__(self, packer: Packer, batch: int, seed: int, start: int = 0) -> None:
+        self.packer, self.batch, self.seed, self.start = packer, batch, seed, start
 
     def __iter__(self) -> Iterator[Batch]:
         cv2.setNumThreads(1)
         worker = get_worker_info()
         number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        rng = np.random.default_rng([self.seed, 1, number])
-        seeds = itertools.count(self.seed * _SEEDS + number, workers)
+        rng = np.random.default_rng([self.seed, 1, self.start, number])
+        seeds = itertools.count(self.seed * _SEEDS + self.start * _STARTS + number, workers)
         memory: list[dict[str, Array]] = []
         while True:
             fresh = self.batch if len(memory) < self.batch else math.ceil(self.batch * _FRESH)
@@ -118,7 +124,7 @@ class Scenes(IterableDataset[Batch]):
             old = [memory[int(i)] for i in rng.integers(max(1, len(memory)), size=self.batch - fresh)]
             rows = [_maybe_mirrored(row, rng) for row in (*new, *old)]
             memory += new
-            del memory[: max(0, len(memory) - _REMEMBERED)]
+            del memory[: max(0, len(memory) - _REMEMBERED // workers)]
             yield Batch(
                 pictures_of(rows, rng), cells_of(rows), self.packer.pack(rows, rng),
                 torch.tensor([distinct(row) for row in rows]),

@@ -127,7 +127,9 @@ def answers(model: Any, processor: Any, pictures: list[Image.Image], questions: 
     ]
     inputs = processor(images=pictures, text=texts, return_tensors="pt", padding=True, padding_side="left")
     made = model.generate(**inputs, do_sample=False, max_new_tokens=64)
-    found: list[str] = processor.batch_decode(made[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+    found: list[str] = processor.batch_decode(
+        made[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True, clean_up_tokenization_spaces=False
+    )
     return [text.strip() for text in found]
 
 

@@ -27,6 +27,7 @@ from transformers import (
 
 from .....planners.backends.prompt_format import END, IN
 from ..planner.tokenizer import ANSWER, IMAGE
+from .words import READ
 
 SIDE = 144  # pixels of the square input
 CELL = 16  # pixels of one cell, i.e. of one image token
@@ -37,17 +38,18 @@ MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 # A request in the planner's form is passed on as it stands; everything else is a question about pictures.
 CHAT_TEMPLATE = (
-    "{% for message in messages %}"
+    READ + "{% for message in messages %}"
+    "{% if message['role'] == 'system' %}{{ raise_exception('this model takes no system message') }}{% endif %}"
     "{% set parts = [{'type': 'text', 'text': message['content']}] if message['content'] is string"
     " else message['content'] %}"
     "{% if message['role'] == 'user' and parts and parts[0]['text'] is defined"
     " and parts[0]['text'].startswith('" + IN + "') %}{{ parts[0]['text'] }}"
     "{% elif message['role'] == 'user' %}"
-    "{% for part in parts %}{% if part['type'] == 'image' %}" + IMAGE + "{% endif %}{% endfor %}"
-    "{% for part in parts %}{% if part['type'] == 'text' %}{{ ' ' + part['text'] }}{% endif %}{% endfor %}"
+    "{% for part in parts if part['type'] == 'image' %}" + IMAGE + "{% endfor %}"
+    "{% for part in parts if part['type'] == 'text' %}{{ read(part['text']) }}{% endfor %}"
     "{% if not loop.last or add_generation_prompt %}" + ANSWER + "{% endif %}"
     "{% elif message['role'] == 'assistant' %}"
-    "{% for part in parts %}{% if part['type'] == 'text' %}{{ ' ' + part['text'] }}{% endif %}{% endfor %}"
+    "{% for part in parts if part['type'] == 'text' %}{{ read(part['text']) }}{% endfor %}"
     + END
     + "{% endif %}{% endfor %}"
 )
@@ -121,5 +123,7 @@ def export(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None
     state = {name: value.cpu() for name, value in model.state_dict().items() if name != "lm_head.weight"}  # tied
     halves = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
     model.save_pretrained(folder, state_dict=halves, safe_serialization=True)
-    build_processor(tokenizer).save_pretrained(folder)
+    processor = build_processor(tokenizer)
+    processor.tokenizer.clean_up_tokenization_spaces = True  # answers are words apart: no space before their marks
+    processor.save_pretrained(folder)
     (folder / "model.safetensors").chmod(0o644)  # the library writes files that only their owner may read

@@ -18,7 +18,6 @@ from .model import CELLS
 from .phrasings import Phrasebook
 from .questions import GROUNDS, KINDS, LEGIBLE, Asker, Question, Thing, phrase, place_of
 from .tensors import Tensors
-from .words import SPELLINGS
 
 TEXT = 112  # tokens of packed questions a picture
 _DRAWN = 18  # questions that are drawn for a picture; those that find no room are left out
@@ -32,7 +31,6 @@ LISTED = {"colour": 0.1, "where": 0.25, "what": 0.15, "count": 0.3, "pattern": 0
 _ONCE = {"count_all", "caption", "background", "sign"}  # kinds with one answer a scene
 _CAPTION_WEIGHT = 0.3  # of a caption's token in the loss; it has many
 _CUE_WEIGHT = 0.5
-_RESPELLED = 0.3  # share of the words with other spellings that are spelled so
 
 
 def things_of(row: dict[str, Array]) -> list[Thing]:
@@ -74,11 +72,16 @@ class Packed(Tensors):
     kinds: list[list[str]]  # the kind of each segment, in order (segment 1 first)
 
     def mask(self, pictures: int = CELLS) -> Tensor:
-        """bool N x 1 x T x T over `pictures` picture tokens and the text: a question sees the picture and itself."""
+        """N x 1 x T x T over `pictures` picture tokens and the text: a question sees the picture and itself.
+
+        0 where a token sees another and the lowest number elsewhere, to be added to the scores of attention.
+        """
         segment = torch.cat([self.segment.new_zeros(len(self.ids), pictures), self.segment], 1)
         seen = segment[:, :, None] == segment[:, None, :]
         seen[:, :, :pictures] = True
-        return (seen & torch.ones_like(seen[0]).tril())[:, None]
+        seen &= torch.ones_like(seen[0]).tril()
+        hidden = torch.finfo(self.weight.dtype).min
+        return torch.zeros_like(seen, dtype=self.weight.dtype).masked_fill_(~seen, hidden)[:, None]
 
 
 class Packer:
@@ -100,18 +103,15 @@ class Packer:
         (found,) = self.tokens(word)
         return found
 
-    def encode(self, question: Question, rng: np.random.Generator | None = None) -> tuple[list[int], list[bool], int]:
+    def encode(self, question: Question) -> tuple[list[int], list[bool], int]:
         """Token ids of question, answer mark, answer and end; which of them the loss counts; where the cue is.
 
-        With a generator some of the question's words are spelled otherwise. The cue's place is -1 where there is none.
+        The cue's place is -1 where there is none.
         """
         prompt: list[int] = []
         cue = -1
         for word in question.prompt.split():
-            said = word
-            if rng is not None and word in SPELLINGS and rng.random() < _RESPELLED:
-                said = SPELLINGS[word][int(rng.integers(len(SPELLINGS[word])))]
-            prompt += self.tokens(said)
+            prompt += self.tokens(word)
             if word == question.cue:
                 cue = len(prompt) - 1
         prompt.append(self.ask)
@@ -130,7 +130,7 @@ class Packer:
             asker, used = asker_of(row, rng), 0
             kinds.append([])
             for question in self._questions(asker, rng, training):
-                ids, scored, cue = self.encode(question, rng if training else None)
+                ids, scored, cue = self.encode(question)
                 if used + len(ids) > TEXT:
                     continue
                 span = slice(used, used + len(ids))

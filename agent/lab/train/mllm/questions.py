@@ -1,8 +1,8 @@
 """Questions about a scene and their answers, made from the truth.
 
 A `Fact` is what is asked and the true answer; `phrase` says it in one of the wordings of `phrasings`. Everything is
-lower case with spaces around punctuation, so that splitting at spaces gives the tokenizer's tokens. An answer is as
-short as it can be: ``red``, ``3``, ``yes``, ``top left``.
+lower case with spaces around punctuation, as the chat template reads what people type. An answer is as short as it
+can be: ``red``, ``3``, ``yes``, ``top left``.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class Runner:
     folder: Path
     log: Callable[[str], None] = print
     keep_every: float = 120.0  # seconds between checkpoints
+    counts: dict[str, Counter[str]] = field(default_factory=dict)  # by stage: pictures, requests, seconds
     rate: float = 1.0  # share of a stage's peak learning rate, e.g. less of it for weights that are trained already
 
     def run(self, name: str, minutes: float) -> Measures:
@@ -41,6 +43,7 @@ class Runner:
         peak = stage.rate * self.rate
         optimiser = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98), weight_decay=0.01, foreach=True)
         spent, step = self._resume(name, optimiser)
+        before = Counter(self.learner.seen) - self.counts.get(name, Counter())
         start = time.monotonic() - spent
         means: dict[str, Tensor] = {}
         kept = told = time.monotonic()
@@ -62,6 +65,7 @@ class Runner:
             now = time.monotonic()
             if now - kept > self.keep_every:
                 kept = now
+                self._count(name, before, spent)
                 self._keep(name, optimiser, spent, step)
             if now - told > pause:
                 self._tell(name, spent, step, means, self._measure(stage))
@@ -69,8 +73,13 @@ class Runner:
                 pause = max(60.0, 20 * (told - now))  # measuring takes a twentieth of the time at most
         measures = self._measure(stage)
         self._tell(name, spent, step, means, measures)
+        self._count(name, before, minutes * 60)
         self._keep(name, None, minutes * 60, step)
         return measures
+
+    def _count(self, name: str, before: Counter[str], spent: float) -> None:
+        self.counts[name] = Counter(self.learner.seen) - before
+        self.counts[name]["seconds"] = round(spent)
 
     def _halves(self) -> torch.autocast:
         setting = self.learner.setting
@@ -84,6 +93,7 @@ class Runner:
         state, part = self._saved(name), _PART.get(name, "")
         taken = {key: value for key, value in state["model"].items() if part in key}
         self.learner.model.load_state_dict(taken, strict=False)
+        self.counts[name] = Counter(state["counts"])
         if name != "language":
             self.learner.heads.load_state_dict(state["heads"])
         return True
@@ -101,6 +111,8 @@ class Runner:
         state = self._saved(name)
         if state["optimiser"] is not None:
             optimiser.load_state_dict(state["optimiser"])
+        for what in self.learner.seen:
+            self.learner.seen[what] += self.counts[name][what]
         self.learner.rng = np.random.default_rng([self.learner.setting.seed, int(state["step"])])
         return float(state["spent"]), int(state["step"])
 
@@ -110,7 +122,8 @@ class Runner:
         torch.save(
             {
                 "model": self.learner.model.state_dict(), "heads": self.learner.heads.state_dict(), "spent": spent,
-                "step": step, "optimiser": None if optimiser is None else optimiser.state_dict(),
+                "step": step, "counts": dict(self.counts[name]),
+                "optimiser": None if optimiser is None else optimiser.state_dict(),
             },
             part,
         )  # fmt: skip

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -67,9 +67,9 @@ class Setting:
     @classmethod
     def fitting(cls, device: str, seed: int) -> Setting:
         """What suits a device: small steps in one process on a CPU; on others large ones, with every core at work."""
-        if device == "cpu":
+        if torch.device(device).type == "cpu":
             return cls(seed)
-        return cls(seed, 160, 640, max(2, (os.cpu_count() or 2) - 1), True, torch.device(device))
+        return cls(seed, 160, 640, max(2, len(os.sched_getaffinity(0)) - 1), True, torch.device(device))
 
 
 class Learner:
@@ -82,6 +82,8 @@ class Learner:
             backbone all of its weights; of two with the same part the later one counts.
         held_out: scenes to measure with.
         recipe: sizes of the planner LM.
+        tokenizer: to use; else that of a warm model that has all tokens needed, or a new one.
+        start: how often this training was started before: each start draws examples of its own.
     """
 
     def __init__(
@@ -91,24 +93,29 @@ class Learner:
         warm: Sequence[Path] = (),
         held_out: list[dict[str, Array]] | None = None,
         recipe: Recipe | None = None,
+        tokenizer: PreTrainedTokenizerFast | None = None,
+        start: int = 0,
     ) -> None:
         torch.manual_seed(setting.seed)
         self.setting, self.device, self.held_out = setting, setting.device, held_out or []
-        self.recipe = recipe or Recipe(seed=setting.seed, batch=setting.plans)
+        self.recipe = replace(recipe or Recipe(), seed=setting.seed, batch=setting.plans)
         self.rng = np.random.default_rng([setting.seed, 2])
-        self.tokenizer: PreTrainedTokenizerFast = tokenizer_of(generator, self.recipe, warm)
+        self.tokenizer = tokenizer or tokenizer_of(generator, self.recipe, warm)
         self.planner = new_model(self.recipe, self.tokenizer)
         self.model: Any = build_model(self.planner, self.tokenizer)
         for folder in warm:
             self._start_from(folder)
         self.model.to(self.device)
+        if setting.bfloat16 and self.device.type == "cpu":  # the fused kernel's backward pass is slow in bf16 there
+            self.planner.model.set_attn_implementation("eager")
         self.model.model.vision_tower.to(memory_format=torch.channels_last)
         self.heads = Heads().to(self.device)
         self.packer = Packer(self.tokenizer)
         painting = _PICTURE * setting.pictures
         makers = math.ceil(setting.workers * painting / (painting + setting.plans))
-        self.scenes = _stream(Scenes(self.packer, setting.pictures, setting.seed), makers)
-        self.requests = _stream(Plans(generator, self.tokenizer, self.recipe), setting.workers - makers)
+        self.scenes = _stream(Scenes(self.packer, setting.pictures, setting.seed, start), makers)
+        plans = Plans(generator, self.tokenizer, self.recipe, f"{setting.seed}/{start}")
+        self.requests = _stream(plans, setting.workers - makers)
         self.seen = {"pictures": 0, "requests": 0}
         token = self.packer.token
         self.thing_id = self._numbers([token("thing")])

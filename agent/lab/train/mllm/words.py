@@ -1,53 +1,58 @@
-"""The words of the small MLLM's questions, and how one spells them.
+"""The words of the small MLLM's questions: how what people type is read, as a part of its chat template.
 
-Questions are made in one spelling ("colour", "what is", "picture"); training puts other spellings of the same words in
-their place, so that the model meets all of them. Its tokenizer is the backbone's (../planner/tokenizer.py).
+A question is read in lower case, every mark a word of its own, in one spelling ("colour", "what is", "picture"): the
+model meets one of them only. The chat template does it (it is a Jinja macro), so that whoever loads the checkpoint gets
+it; the phrasings of training are read by the same macro.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+import json
 from functools import cache
-from types import MappingProxyType
+from typing import Any
 
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+from jinja2 import Template
 
 ROWS = ("top", "middle", "bottom")
 COLUMNS = ("left", "centre", "right")
 
-_FOLDED = {"color": "colour", "colors": "colours", "center": "centre",
-           "photo": "picture", "photograph": "picture", "image": "picture", "drawing": "picture", "scene": "picture",
-           "objects": "things", "object": "thing", "items": "things", "item": "thing", "shapes": "things",
-           "upper": "top", "lower": "bottom", "whats": "what is", "what's": "what is", "where's": "where is",
-           "there's": "there is", "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
-           "six": "6", "seven": "7", "eight": "8", "colored": "coloured", "coloring": "colouring",
-           "coloration": "colouring", "gray": "grey"}  # fmt: skip
+_WORDS = {"color": "colour", "colors": "colours", "center": "centre",
+          "photo": "picture", "photograph": "picture", "image": "picture", "drawing": "picture", "scene": "picture",
+          "objects": "things", "object": "thing", "items": "things", "item": "thing", "shapes": "things",
+          "upper": "top", "lower": "bottom", "whats": "what is", "zero": "0", "one": "1", "two": "2", "three": "3",
+          "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "colored": "coloured",
+          "coloring": "colouring", "coloration": "colouring", "gray": "grey"}  # fmt: skip
+_SHORT = {"what's": "what is", "where's": "where is", "there's": "there is"}
+_WIDE = {"\u2019": "'", "\uff1f": "?", "\uff0c": ",", "\u3002": ".", "\uff01": "!", "\uff1a": ":", "\u2026": "..."}
+_MARKS = "?.,:;!'\"()[]{}<>|-/"
+
+SPELLINGS = frozenset(_WORDS) | {word for short in _SHORT for word in short.split("'")}
+"""Words that are read as others."""
 
 
-def _unfolded() -> Mapping[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for spelling, word in _FOLDED.items():
-        if " " not in word:
-            found[word].append(spelling)
-    return MappingProxyType({word: tuple(spellings) for word, spellings in found.items()})
+def _read() -> str:
+    text = "text.lower()"
+    for old, new in (_WIDE | _SHORT).items():
+        text += f".replace({json.dumps(old)}, {json.dumps(new)})"
+    for mark in _MARKS:
+        text += f".replace({json.dumps(mark)}, {json.dumps(f' {mark} ')})"
+    folds = json.dumps(_WORDS)
+    return (
+        "{% macro read(text) %}{% set folds = " + folds + " %}"
+        "{% for word in " + text + ".split() %} {{ folds.get(word, word) }}{% endfor %}{% endmacro %}"
+    )
 
 
-SPELLINGS: Mapping[str, tuple[str, ...]] = _unfolded()
-"""Other spellings of a word of the questions, and words that mean the same there."""
+READ = _read()
+"""Jinja: the macro `read(text)`, which gives the words with one space before each."""
 
 
 def spaced(text: str) -> list[str]:
-    """The words and marks of a text, in lower case and in the spelling of the questions."""
-    core = _splitter()
-    return [word for word, _ in core.pre_tokenizer.pre_tokenize_str(core.normalizer.normalize_str(text))]
+    """The words and marks of a text as the model reads them."""
+    read: str = _template().render(text=text)
+    return read.split()
 
 
 @cache
-def _splitter() -> Tokenizer:
-    core = Tokenizer(models.WordLevel({}, unk_token=""))
-    folds = [normalizers.Replace(Regex(rf"\b{old}\b"), new) for old, new in _FOLDED.items()]
-    straight = normalizers.Replace("\u2019", "'")  # a typographic apostrophe
-    core.normalizer = normalizers.Sequence([normalizers.NFKC(), straight, normalizers.Lowercase(), *folds])
-    core.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()])
-    return core
+def _template() -> Any:
+    return Template(READ + "{{ read(text) }}")

@@ -77,7 +77,9 @@ class Judge:
             pad_token_id=self.tokenizer.pad_token_id,
             logits_processor=[constraint.processor(self.tokenizer)] if constrained else None,
         )
-        text: str = self.tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True)
+        text: str = self.tokenizer.decode(
+            made[0, ids.shape[1] :], skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
         try:
             return constraint.finish(text)
         except (PanmodalError, KeyError, TypeError):  # free text may be anything

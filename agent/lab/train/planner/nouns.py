@@ -1,4 +1,4 @@
-"""Noun phrases of the request generator: what a request looks for, how it narrows that, how it says it. Stdlib only."""
+"""Noun phrases of the request generator: what a request looks for, how it narrows that, how it says it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from ...english import plural
 from . import words as w
-from .disturb import blotted, pseudo_word
+from .disturb import pseudo_word
 from .phrasings import Phrasing, Phrasings
 
-_LOOSE = ("join", "polite", "ref_one", "ref_all")  # phrases that are understood when one of their words is not
 BY = ("largest", "smallest", "leftmost", "rightmost", "topmost", "bottommost")
 
 
@@ -46,10 +45,7 @@ class Source:
     def said(self, intent: str, fallback: str) -> str:
         """The text of a phrasing of an intent."""
         found = self.line(intent)
-        text = found.text if found else fallback
-        if self.split == "train" and intent.startswith(_LOOSE) and self.chance(0.15):
-            return blotted(text, self.rng, self.language, least=3)
-        return text
+        return found.text if found else fallback
 
     def noun(self) -> tuple[str, str]:
         """(singular, plural); pseudo-words, held-out nouns, or known ones by split."""

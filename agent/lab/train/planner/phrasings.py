@@ -18,10 +18,10 @@ them"), `join` (frames around {A} and {B}) and `polite` (frames around {A}).
 
 A `[bracket]` marks the text that a tool is handed as its string argument. One line in ten of `en.tsv` and `zh.tsv`,
 chosen by a hash of its words, is never trained on. The lines of `more-en.tsv` and `more-zh.tsv`, which came later, are
-all trained on: so the held-out ones stay the same, and figures of different days can be compared. The example requests
-on the tools' cards are phrasings too, so a tool without lines of its own is trained from its card; and so are the
-MLLM's questions (../mllm/phrasings.tsv) that no other tool answers, with the lines that the MLLM never sees held out
-here as well.
+trained on, all of them, and used for nothing else: so what is measured stays the same, and figures of different days
+can be compared. The example requests on the tools' cards are phrasings too, so a tool without lines of its own is
+trained from its card; and so are the MLLM's questions (../mllm/phrasings.tsv) that no other tool answers, with the
+lines that the MLLM never sees held out here as well.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ class Phrasings:
     def _weights(self) -> dict[str, dict[str, float]]:
         found: dict[str, dict[str, float]] = defaultdict(dict)
         for (language, intent, pool), lines in sorted(self._pools.items()):
-            if pool == "train" and self.request(intent):
+            if pool == "seen" and self.request(intent):
                 found[language][intent] = max(len(lines), _FEWEST) ** 0.5
         return found
 
@@ -259,16 +259,16 @@ class Phrasings:
 
         In the splits of held-out phrasings, phrases and frames are trained ones in half of the draws; requests never.
         """
-        pools = {"train": "train", "seen": "train"}.get(split, "b" if split.startswith("b_") else "held_out")
+        pools = split if split in ("train", "seen") else "b" if split.startswith("b_") else "held_out"
         if pools == "held_out" and not self.request(intent) and intent != "several" and rng.random() < 0.5:
-            pools = "train"
+            pools = "seen"
         found = self._pools.get((language, intent, pools))
         if not found and pools == "held_out" and not self.request(intent) and intent != "several":
-            found = self._pools.get((language, intent, "train"))
+            found = self._pools.get((language, intent, "seen"))
         return rng.choice(found) if found else None
 
     def count(self) -> dict[str, int]:
-        """How many phrasings each pool has."""
+        """How many phrasings each pool has: train, seen (the part of train that is measured), held_out, b."""
         total: dict[str, int] = defaultdict(int)
         for (_, intent, pool), lines in self._pools.items():
             total[pool] += len(lines) if intent != "several" else 0
@@ -281,8 +281,12 @@ class Phrasings:
             if not served or (line.intents, line.words) in seen:
                 continue
             seen.add((line.intents, line.words))
-            pool = "b" if origin == "b" else "held_out" if line.held_out else "train"
-            if len(line.intents) > 1:
-                self._pools[line.language, "several", pool].append(line)
+            if origin == "b":
+                pools: tuple[str, ...] = ("b",)
+            elif line.held_out:
+                pools = ("held_out",)
             else:
-                self._pools[line.language, line.intents[0], pool].append(line)
+                pools = ("train",) if line.apart is False else ("train", "seen")
+            intent = "several" if len(line.intents) > 1 else line.intents[0]
+            for pool in pools:
+                self._pools[line.language, intent, pool].append(line)

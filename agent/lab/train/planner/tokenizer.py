@@ -2,8 +2,7 @@
 
 With `{"id":"s1","tool":"` or `","labels":["` as one token each, a plan takes a third of the tokens and is still plain
 JSON after decoding. Bytes are the fallback, so no request is unreadable. The words of the MLLM's questions and answers
-are whole tokens too, so that planner and MLLM can share a model; what people type ("What colour is it?") is read as
-words apart in lower case, which requests in normal form are already.
+are whole tokens too, so that planner and MLLM can share a model.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from .....planners.backends.prompt_format import END, FORM, MARKS, PAD, SPECIALS, NormalForm, known_words, segmented
@@ -98,11 +97,6 @@ def build_tokenizer(
         asked: words of the MLLM's questions and answers, which become whole tokens.
     """
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.Lowercase(), normalizers.Replace("\u2019", "'"),
-         # A mark behind a word stands apart, as in normal form. Not in JSON, where none is followed by white space.
-         *(normalizers.Replace(Regex(rf"(?<=[a-z0-9])\{mark}(?=\s|$)"), f" {mark}") for mark in ".,:;?!")]
-    )  # fmt: skip
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(r" ?[^ ]+"), "isolated"),

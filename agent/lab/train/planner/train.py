@@ -17,6 +17,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,8 @@ from transformers import (
 )
 
 from .....planners.backends.prompt_format import END, FORM, MARKS, known_words, words
-from ..mllm import questions
 from .catalog import Catalog
-from .requests import Generator
+from .requests import Example, Generator
 from .tokenizer import IMAGE, build_tokenizer, skeleton, vocabulary, written
 
 FORMAT = "panmodal.json"
@@ -89,8 +89,9 @@ def tokenizer_of(generator: Generator, recipe: Recipe, earlier: Iterable[Path] =
         found = PreTrainedTokenizerFast.from_pretrained(folder)
         if known_words(found) is not None and needed <= found.get_vocab().keys():
             return found
-    asked = questions.vocabulary()
-    return build_tokenizer(generator, recipe.seed, recipe.read, recipe.vocabulary, asked)
+    from ..mllm.questions import vocabulary as asked  # it knows the world, which needs OpenCV
+
+    return build_tokenizer(generator, recipe.seed, recipe.read, recipe.vocabulary, asked())
 
 
 def planner_of(folder: Path) -> LlamaForCausalLM:
@@ -148,10 +149,11 @@ def batches(
     Examples of similar length share a batch, so that little of it is padding.
     """
     end, known = tokenizer.convert_tokens_to_ids(END), vocabulary(tokenizer)
+    stream = examples(generator, rng)
     while True:
         pool = []
-        examples = [written(generator.sample(rng), known, _turned(rng)) for _ in range(max(recipe.batch * 8, 768))]
-        prompts, plans = (tokenizer(list(texts))["input_ids"] for texts in zip(*examples, strict=True))
+        drawn = [written(example, known, marks) for example, marks in islice(stream, max(recipe.batch * 8, 768))]
+        prompts, plans = (tokenizer(list(texts))["input_ids"] for texts in zip(*drawn, strict=True))
         for asked, plan in zip(prompts, plans, strict=True):
             pool.append((asked + plan + [end], len(asked)))
         pool.sort(key=lambda row: len(row[0]))
@@ -168,15 +170,27 @@ def batches(
 
 
 class Plans(IterableDataset[tuple[Rows, Rows]]):
-    """The endless batches, made in the process that iterates; a DataLoader's workers make different ones."""
+    """The endless batches, made in the process that iterates; a DataLoader's workers make different ones.
 
-    def __init__(self, generator: Generator, tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> None:
-        self.made = (generator, tokenizer, recipe)
-        self.seed = recipe.seed
+    Args:
+        generator: makes the requests.
+        tokenizer: reads them.
+        recipe: size of a batch.
+        stream: name of the random stream, of which every worker has a part of its own.
+    """
+
+    def __init__(self, generator: Generator, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, stream: str) -> None:
+        self.made, self.stream = (generator, tokenizer, recipe), stream
 
     def __iter__(self) -> Iterator[tuple[Rows, Rows]]:
         worker = get_worker_info()
-        return batches(*self.made, random.Random(f"{self.seed}/{worker.id if worker else 0}"))
+        return batches(*self.made, random.Random(f"{self.stream}/{worker.id if worker else 0}"))
+
+
+def examples(generator: Generator, rng: random.Random) -> Iterator[tuple[Example, Sequence[str]]]:
+    """Endless requests as training draws them, each with the marks that its unknown words get."""
+    while True:
+        yield generator.sample(rng), _turned(rng)
 
 
 def _turned(rng: random.Random) -> Sequence[str]:
