@@ -31,6 +31,8 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _SIGNS = re.compile(rf"[{_CJK}]+")
 # A noun behind one of these is a thing in that colour, or one that something is to be done to, and no word with it.
 _APART = "红橙黄绿蓝紫粉棕黑白把将"
+# These cling to a noun of one sign in words that the dictionary has (马太, 船用): unless the model knows such a word.
+_CLINGING = "太帮则给很用上里"
 _WORD = re.compile(rf"[{_CJK}]|['’][^\W_{_CJK}]+|[^\W_{_CJK}]+|[^\w\s]|_")
 
 
@@ -83,7 +85,8 @@ class NormalForm:
     """
 
     def __init__(self, text: str, known: Collection[str], marks: Sequence[str] = MARKS) -> None:
-        self.text, self.words = text, segmented(text)
+        self.text = text
+        self.words = [part for word in segmented(text) for part in _loosened(word, known)]
         unknown = dict.fromkeys(word.text for word in self.words if word.text not in known)
         self._marks = dict(zip(unknown, marks, strict=False))
 
@@ -132,6 +135,16 @@ class NormalForm:
             f"{self._marks[word.text]}{letters}" if word.text in self._marks else f" {word.text}"
             for word, letters in zip(self.words, spelled, strict=True)
         )
+
+
+def _loosened(word: Word, known: Collection[str]) -> Iterator[Word]:
+    """A noun of one sign and what clings to it, apart; every other word as it is."""
+    noun, clinging = word.text[:1], word.text[1:]
+    if not (clinging and clinging in _CLINGING and noun in known and word.text not in known):
+        yield word
+        return
+    yield Word(noun, word.start, word.start + 1)
+    yield Word(clinging, word.start + 1, word.end)
 
 
 _KNOWN: weakref.WeakKeyDictionary[Any, frozenset[str] | None] = weakref.WeakKeyDictionary()

@@ -18,8 +18,7 @@ from ....tools.loaders.checkpoints import digest
 from ....tools.registry import default_registry
 from .mllm import evaluate as mllm
 from .planner import evaluate as planner
-from .planner.catalog import Catalog
-from .planner.phrasings import Phrasings
+from .planner.phrasings import own
 from .planner.train import FORMAT
 
 PROFILE = Path(__file__).parents[2] / "profiles" / "mini.toml"
@@ -49,7 +48,7 @@ def ship(model: Path, place: Path, count: int, seed: int) -> Path:
         "tools": ", ".join(f"`{name}`" for name in facts["trained_tools"]),
         "parameters": f"{(place / 'model.safetensors').stat().st_size / 2e6:.1f}",
         "vocabulary": json.loads((place / "config.json").read_text(encoding="utf-8"))["text_config"]["vocab_size"],
-        "phrasings": sum(Phrasings(Catalog.of(registry)).count()[pool] for pool in ("train", "held_out")),
+        "phrasings": f"{sum(1 for _ in own()):,}",
         "count": count,
         "seed": seed,
         "plans": "\n".join(plans.lines),
