@@ -205,8 +205,8 @@ KNOWN = {*re.findall(r"\S+", "count the red cars in this t - shirt what blur it 
     [
         ("Count the Red Cars!", " red cars", "Red Cars"),
         ("What's in this t-shirt?", " t - shirt", "t-shirt"),
-        ("图里有几个圆形？", "#3#", "圆形"),
-        ("图里有几个圆形？", "#3# ？", "圆形？"),
+        ("图里有几个圆形？", "#2#", "圆形"),
+        ("图里有几个圆形？", "#2# ？", "圆形？"),
         ("Count the Red Zebras", " red#1#", "Red Zebras"),
         ("Count the Zebras", " zebras", None),
         ("Count the cars", " boats", None),
@@ -235,7 +235,10 @@ def test_unknown_words_are_marked_and_spelled_where_their_letters_tell_something
     [
         # A dictionary cuts Chinese into words; what is unknown of it is spelled with its signs, one sign is not.
         ("长颈鹿有几个？", "长颈鹿", "#1#", "#1# 长颈鹿 有#2# 几个 ？"),
-        ("图里有长颈鹿、象", "象", "#4#", "#1# 图里 有#2# 长颈鹿#3##4#"),
+        ("图有长颈鹿、象", "象", "#3#", " 图 有#1# 长颈鹿#2##3#"),
+        # What clings to a known noun of one sign stands apart, unless the word is known itself.
+        ("图上有象", "象", "#2#", " 图#1# 有#2#"),
+        ("图用", "图", " 图", " 图#1#"),
         # "黄花" and "把门" are words too, but here a colour and a verb's companion stand before the thing.
         ("有黄花？", "花", "#2#", " 有#1##2# ？"),
         ("把门", "门", "#2#", "#1##2#"),

@@ -20,6 +20,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .....planners.backends.prompt_format import segmented
 from ...english import with_article
 from . import words as w
 from .build import MAX_STEPS, Build, Wish
@@ -121,6 +122,8 @@ class _Draft:
             raise _Unfit
         text = _atlantic(text) if self.language == "en" and self.s.chance(0.4) else text
         plan = _verbatim(build.plan(), text)
+        if self.split == "train" and self.language == "zh" and not _whole(plan, text):
+            raise _Unfit
         kind = where if where != "one" else "joined" if len(build.results) > 1 else "single"
         attached = () if where == "thread" else (medium,) * count
         return Example(text, attached, thread, plan, kind, self.language)
@@ -339,6 +342,17 @@ def _atlantic(text: str) -> str:
         text = re.sub(rf"\b{british}", american, text)
         text = re.sub(rf"\b{british.capitalize()}", american.capitalize(), text)
     return text
+
+
+def _whole(plan: dict[str, Any], text: str) -> bool:
+    """Whether the plan's labels begin and end where words do: others cannot be copied, and so not be learnt."""
+    words = segmented(text)
+    starts, ends = {word.start for word in words}, {word.end for word in words}
+    return all(
+        any(m.start() in starts and m.end() in ends for m in re.finditer(re.escape(label), text, re.IGNORECASE))
+        for step in plan["steps"]
+        for label in step["args"].get("labels", ())
+    )
 
 
 def _verbatim(plan: dict[str, Any], text: str) -> dict[str, Any]:
