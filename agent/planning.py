@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..tools.roles import Completion
     from .turn import Turn
 
+_NAMED = 4  # words that a note names at most
 LOOK = "look"
 """Id of the step that looks, in the plan of a request that is answered both ways."""
 
@@ -35,6 +36,7 @@ async def make_plan(turn: Turn, route: str) -> tuple[Plan, list[str]]:
     if route == "direct":
         return direct_plan(request), []
     plan, notes = await _by_planner(turn, request)
+    notes += _not_taught(turn, plan)
     return (_with_look(plan, direct_plan(request)) if route == "both" else plan), notes
 
 
@@ -58,6 +60,15 @@ async def _by_planner(turn: Turn, request: Request) -> tuple[Plan, list[str]]:
         return plan, []
     book = phrasebook(request.language)
     return plan, [book.say("planned_by_search", reason=book.entries["reasons"][reason])]
+
+
+def _not_taught(turn: Turn, plan: Plan) -> list[str]:
+    """A note where the plan asks an mllm of closed vocabulary with words that it does not know: it would guess."""
+    services = turn.services
+    looking = [step for step in plan.steps if "mllm" in services.registry.get(step.tool).roles]
+    asked = [str(value) for step in looking for value in step.args.values() if not str(value).startswith("$")]
+    strange = list(dict.fromkeys(word for text in asked for word in services.router.strange(text)))
+    return [phrasebook(turn.ask.language).say("not_taught", words=", ".join(strange[:_NAMED]))] if strange else []
 
 
 async def _ask(planner: Planner, turn: Turn, request: Request) -> Plan:

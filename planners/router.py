@@ -105,11 +105,11 @@ class Router:
             return tools("choosing", 0.8, value=value)
         if question is None:
             return tools("other", 0.5)
-        if strange := self._strange(request.text):
+        if strange := self.strange(request.text):
             return tools("unknown_words", 0.9, words=", ".join(strange))
         return None
 
-    def _strange(self, text: str) -> list[str]:
+    def strange(self, text: str) -> list[str]:
         """The words of a request that the mllm was never taught: it would answer as if they were not there."""
         if self._words is None:
             return []

@@ -96,7 +96,9 @@ RECIPES: dict[str, Callable[[Order], None]] = {
 
 
 def _servable(order: Order, *names: str) -> None:
-    """Raise InputError for an architecture that the recipe does not have, or a device that torch does not have here."""
+    """Raise InputError for an architecture that the recipe does not have, a device that torch does not, or no time."""
+    if order.minutes <= 0:
+        raise InputError(f"{order.minutes:g} minutes are no time to train in", hint="give more", field="minutes")
     if order.arch is not None and order.arch not in names:
         raise InputError(
             f"this recipe has no architecture {order.arch!r}",

@@ -82,6 +82,9 @@ def test_planner_and_mllm_are_one_model_in_memory(tmp_path: Path) -> None:
     with Agent(home=tmp_path / "home", cwd=tmp_path) as agent:
         result = agent.run("What is the background like? Then cut out the star.", picture)
         unknown, known = (agent.run(f"What colour is the {thing}?", picture) for thing in ("zebra", "star"))
+        guessed = agent.run("What pattern does the zebra have?", picture)
+    assert guessed.notes and "zebra" in guessed.notes[0] and "guess" in guessed.text
+    assert not result.notes and not known.notes
     assert unknown.route["kind"] == "tools" and "zebra" in unknown.route["reason"], "the MLLM does not know the word"
     assert known.route["kind"] == "direct"
     assert result.plan is not None and {"perceive", "cut_out"} <= {step.tool for step in result.plan.steps}

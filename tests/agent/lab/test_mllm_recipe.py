@@ -349,6 +349,8 @@ def test_the_recipe_takes_the_orders_device(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(InputError, match=f"cannot train on '{absent}' here") as caught:
         RECIPES["mllm"](Order(tmp_path, 1, device=absent))
     assert caught.value.facts["field"] == "device"
+    with pytest.raises(InputError, match="-1 minutes are no time"):
+        RECIPES["mllm"](Order(tmp_path, -1))
 
 
 def test_measured_answers_are_balanced_and_captions_are_scored_by_their_mentions() -> None:
