@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..planners.base import Planner, PlannerContext, Request
 from ..planners.phrases import phrasebook
 from ..planners.plan import Plan
-from ..planners.references import rewrite
+from ..planners.references import parse_reference, rewrite
 from ..planners.router import direct_plan
 from ..planners.script import ScriptPlanner
 from ..tools.errors import BudgetExceeded, PlannerOutputError
@@ -66,7 +66,7 @@ def _not_taught(turn: Turn, plan: Plan) -> list[str]:
     """A note where the plan asks an mllm of closed vocabulary with words that it does not know: it would guess."""
     services = turn.services
     looking = [step for step in plan.steps if "mllm" in services.registry.get(step.tool).roles]
-    asked = [str(value) for step in looking for value in step.args.values() if not str(value).startswith("$")]
+    asked = [str(value) for step in looking for value in step.args.values() if parse_reference(value) is None]
     strange = list(dict.fromkeys(word for text in asked for word in services.router.strange(text)))
     return [phrasebook(turn.ask.language).say("not_taught", words=", ".join(strange[:_NAMED]))] if strange else []
 

@@ -75,6 +75,16 @@ def _cut(text: str, start: int, end: int) -> Iterator[Word]:
             start += length
 
 
+def whole(span: str, text: str, words: Sequence[Word]) -> tuple[int, int] | None:
+    """The first and last of a text's words that a span of it covers, or None where it begins or ends within one."""
+    starts = {word.start: place for place, word in enumerate(words)}
+    ends = {word.end: place for place, word in enumerate(words)}
+    for found in re.finditer(re.escape(span), text, re.IGNORECASE):
+        if found.start() in starts and found.end() in ends:
+            return starts[found.start()], ends[found.end()]
+    return None
+
+
 class NormalForm:
     """A request in the form that a model reads and writes.
 
@@ -103,12 +113,8 @@ class NormalForm:
 
     def told(self, text: str) -> str:
         """How a span of the request stands in a plan."""
-        starts = {word.start: place for place, word in enumerate(self.words)}
-        ends = {word.end: place for place, word in enumerate(self.words)}
-        for found in re.finditer(re.escape(text), self.text, re.IGNORECASE):
-            if found.start() in starts and found.end() in ends:
-                return self.between(starts[found.start()], ends[found.end()])
-        return self._told(segmented(text))
+        place = whole(text, self.text, self.words)
+        return self._told(segmented(text)) if place is None else self.between(*place)
 
     def between(self, first: int, last: int) -> str:
         """How the words `first` to `last` (inclusive) stand in a plan."""

@@ -29,7 +29,7 @@ ROLE = "planner"
 DEFAULT_N = 200
 """Requests of each split."""
 SPLITS = ("forms", "nouns", "joined", "b_forms", "b_nouns", "b_joined")
-_STREAM = "2/0/0"  # of the last leg's first worker
+_STREAM = "2/0"  # of the last leg's first worker
 _TRAINED = 3_000  # training requests whose texts are compared
 
 

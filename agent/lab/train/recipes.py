@@ -73,7 +73,7 @@ def mllm(order: Order) -> None:
     """The backbone of planner and MLLM in four stages; checkpoints lie in OUT/work, from where a killed run goes on."""
     _servable(order)
     from .mllm.__main__ import train
-    from .mllm.stages import Setting
+    from .mllm.learner import Setting
     from .planner.catalog import Catalog
 
     _brought(order)

@@ -21,12 +21,13 @@ from panmodal.agent.lab.english import plural
 from panmodal.agent.lab.train.mllm.cells import cells_of, distinct
 from panmodal.agent.lab.train.mllm.data import POOLS, Batch, Scenes, alike, held_out, mirrored, scene_arrays
 from panmodal.agent.lab.train.mllm.evaluate import answers, balanced_facts, f1, measure, mentions
+from panmodal.agent.lab.train.mllm.learner import Learner, Setting
 from panmodal.agent.lab.train.mllm.model import CELLS, WIDTH, build_model, build_processor, export, normalise
 from panmodal.agent.lab.train.mllm.packing import TEXT, Packer, asker_of
 from panmodal.agent.lab.train.mllm.phrasings import SLOTS, Phrasebook, phrasings, read
 from panmodal.agent.lab.train.mllm.questions import GROUNDS, KINDS, Asker, Fact, Question, phrase, place_of, vocabulary
 from panmodal.agent.lab.train.mllm.runner import Runner
-from panmodal.agent.lab.train.mllm.stages import STAGES, Learner, Setting
+from panmodal.agent.lab.train.mllm.stages import STAGES
 from panmodal.agent.lab.train.mllm.words import SPELLINGS, spaced
 from panmodal.agent.lab.train.planner.catalog import Catalog
 from panmodal.agent.lab.train.planner.requests import Generator

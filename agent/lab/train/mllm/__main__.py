@@ -23,10 +23,10 @@ from ..planner.catalog import Catalog
 from ..planner.requests import Generator
 from ..planner.train import Recipe, write_facts
 from .data import held_out
+from .learner import Learner, Setting
 from .model import export
 from .questions import vocabulary
 from .runner import NEEDS, Runner
-from .stages import Learner, Setting
 from .words import SPELLINGS
 
 TOKENIZER = "tokenizer"  # of the folder beside the checkpoints: every start must read words alike

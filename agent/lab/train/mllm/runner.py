@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .stages import STAGES, Learner, Measures, Stage
+from .learner import Learner
+from .stages import STAGES, Measures, Stage
 
 # Each stage with the stages whose weights it starts from; vision and language may be trained side by side.
 NEEDS: dict[str, tuple[str, ...]] = {

@@ -20,7 +20,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .....planners.backends.prompt_format import segmented
+from .....planners.backends.prompt_format import segmented, whole
 from ...english import with_article
 from . import words as w
 from .build import MAX_STEPS, Build, Wish
@@ -347,12 +347,8 @@ def _atlantic(text: str) -> str:
 def _whole(plan: dict[str, Any], text: str) -> bool:
     """Whether the plan's labels begin and end where words do: others cannot be copied, and so not be learnt."""
     words = segmented(text)
-    starts, ends = {word.start for word in words}, {word.end for word in words}
-    return all(
-        any(m.start() in starts and m.end() in ends for m in re.finditer(re.escape(label), text, re.IGNORECASE))
-        for step in plan["steps"]
-        for label in step["args"].get("labels", ())
-    )
+    labels = [label for step in plan["steps"] for label in step["args"].get("labels", ())]
+    return all(whole(label, text, words) is not None for label in labels)
 
 
 def _verbatim(plan: dict[str, Any], text: str) -> dict[str, Any]:
