@@ -18,7 +18,7 @@ from ....tools.loaders.checkpoints import digest
 from ....tools.registry import default_registry
 from .mllm import evaluate as mllm
 from .planner import evaluate as planner
-from .planner.phrasings import own
+from .planner.phrasings import asides, own
 from .planner.train import FORMAT
 
 PROFILE = Path(__file__).parents[2] / "profiles" / "mini.toml"
@@ -49,6 +49,7 @@ def ship(model: Path, place: Path, count: int, seed: int) -> Path:
         "parameters": f"{(place / 'model.safetensors').stat().st_size / 2e6:.1f}",
         "vocabulary": json.loads((place / "config.json").read_text(encoding="utf-8"))["text_config"]["vocab_size"],
         "phrasings": f"{sum(1 for _ in own()):,}",
+        "asides": f"{sum(1 for _ in asides()):,}",
         "count": count,
         "seed": seed,
         "plans": "\n".join(plans.lines),

@@ -4,14 +4,26 @@ import itertools
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from panmodal.agent.lab.train.average import average
 from panmodal.agent.lab.train.planner.catalog import Catalog
 from panmodal.agent.lab.train.planner.requests import Generator
 from panmodal.agent.lab.train.planner.tokenizer import build_tokenizer, written
-from panmodal.agent.lab.train.planner.train import Recipe, Worker, batches, new_model, take_over, train
+from panmodal.agent.lab.train.planner.train import (
+    Plans,
+    Recipe,
+    Worker,
+    batches,
+    export,
+    new_model,
+    planner_of,
+    take_over,
+    train,
+)
 from panmodal.planners.backends.prompt_format import MARKS, known_words
 from panmodal.tools.registry import default_registry
 
@@ -82,6 +94,28 @@ def test_more_layers_begin_as_the_earlier_model(tokenizer: PreTrainedTokenizerFa
     assert torch.allclose(rows[0][other.get_vocab()[new]], rows[1][parts].mean(0)), "a new word begins as its parts"
     with pytest.raises(ValueError, match="wide"):
         take_over(new_model(Recipe(layers=1, **{**SMALL, "hidden": 64}), other), other, tmp_path)
+
+
+def test_models_of_one_form_are_averaged_and_others_refused(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b", "c")]
+    for seed, folder in enumerate(folders):
+        model = new_model(Recipe(seed=seed, layers=1 + (seed == 2), **SMALL), tokenizer)
+        export(model, tokenizer, CATALOG, folder, {})
+    average(folders[:2], tmp_path / "mean")
+    one, other, mean = (planner_of(folder).state_dict() for folder in (*folders[:2], tmp_path / "mean"))
+    name = "model.layers.0.mlp.up_proj.weight"
+    assert torch.allclose(mean[name], (one[name] + other[name]) / 2, atol=1e-4) and not one[name].equal(other[name])
+    with pytest.raises(ValueError, match="not of the same form"):
+        average(folders[1:], tmp_path / "none")
+
+
+def test_earlier_batches_come_again(tokenizer: PreTrainedTokenizerFast) -> None:
+    recipe = Recipe(layers=1, **SMALL)
+    made = list(itertools.islice(Plans(GENERATOR, tokenizer, recipe, "s", again=1), 8))
+    first = list(itertools.islice(Plans(GENERATOR, tokenizer, recipe, "s"), 1))
+    assert np.array_equal(made[0][0], first[0][0])
+    for i in range(0, 8, 2):
+        assert any(made[i + 1][0] is new[0] for new in made[: i + 1 : 2])
 
 
 def test_the_loss_counts_plan_tokens_only_and_a_mark_is_one_token(tokenizer: PreTrainedTokenizerFast) -> None:

@@ -11,11 +11,14 @@ import pytest
 from panmodal.agent.lab.train.planner import words
 from panmodal.agent.lab.train.planner.build import MAX_STEPS
 from panmodal.agent.lab.train.planner.catalog import Catalog
+from panmodal.agent.lab.train.planner.disturb import beside
 from panmodal.agent.lab.train.planner.phrasings import (
     FOLDER,
     PHRASES,
+    Aside,
     Phrasing,
     Phrasings,
+    asides,
     fault,
     independent,
     of_cards,
@@ -52,6 +55,29 @@ def test_every_line_of_the_files_makes_a_request(name: str) -> None:
     lines = list(read(FOLDER / name))
     assert len(lines) > 150
     assert not {line: fault(line, CATALOG) for line in lines if is_request(line) and fault(line, CATALOG)}
+
+
+def test_asides_say_where_they_stand_and_fill_no_slot() -> None:
+    lines = list(asides())
+    assert len(lines) > 2_500 and len(set(lines)) == len(lines)
+    for line in lines:
+        assert line.place in ("before", "after", "either") and line.build in ("sentence", "phrase"), line
+        assert line.text.strip() == line.text and not re.search(r"[{}\[\].。]$|[{}\[\]]", line.text), line
+
+
+def test_an_aside_stands_beside_the_request() -> None:
+    rng = random.Random(0)
+    said = {beside("Is it a dog?", Aside("after", "sentence", "my aunt asks"), rng) for _ in range(20)}
+    assert said == {"Is it a dog? my aunt asks"}
+    said = {beside("Count the dogs.", Aside("before", "phrase", "for my thesis"), rng) for _ in range(60)}
+    assert said == {f"for my thesis{between}count the dogs." for between in (", ", " ", " - ")}
+    said = {beside("数一数狗", Aside("after", "phrase", "我好交差"), rng) for _ in range(60)}
+    assert said == {"数一数狗，我好交差", "数一数狗,我好交差", "数一数狗我好交差"}
+    trained = [example.text for example in drawn("train", 600)]
+    spoken = [text for text in trained if any(line.text.lower() in text.lower() for line in asides())]
+    assert 60 < len(spoken) < 200  # one in five, some of them written in American afterwards
+    measured = [example.text for example in drawn("forms", 300)]
+    assert not [text for text in measured if any(len(a.text) > 8 and a.text.lower() in text.lower() for a in asides())]
 
 
 def test_a_bad_line_is_told() -> None:

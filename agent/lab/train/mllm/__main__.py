@@ -111,6 +111,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, help="pictures of a step (default: what suits the device)")
     parser.add_argument("--plans", type=int, help="requests of a step")
     parser.add_argument("--workers", type=int, help="processes that make pictures and requests")
+    parser.add_argument("--layers", type=int, help="of the LM; those beyond a warm model's begin as the identity")
     parser.add_argument("--bfloat16", action="store_true", default=None, help="compute in halves: faster on some units")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--seed", type=int, default=0)
@@ -126,6 +127,7 @@ def main() -> None:
         stages=given.stages,
         warm=given.warm,
         rate=given.rate,
+        recipe=Recipe(layers=given.layers) if given.layers else None,
         log=lambda line: print(time.strftime("%H:%M:%S"), line, flush=True),
     )
 

@@ -27,7 +27,7 @@ from .packing import Packed, Packer
 from .questions import GROUNDS
 from .words import COLUMNS, ROWS
 
-_PICTURE = 1.5  # what a picture with its questions costs to make, in requests
+_PICTURE = 8.0  # what a picture with its questions costs to make, in requests
 _PLANS = 2.0  # weight of the plans' loss beside the answers'
 CPU = torch.device("cpu")
 
@@ -37,7 +37,8 @@ class Setting:
     """How a learner learns.
 
     `pictures` and `plans` are the examples of a step, `workers` the processes that make them (0: the training process
-    itself). `bfloat16` computes in halves where torch's autocast does.
+    itself). `bfloat16` computes in halves where torch's autocast does. `again` is how many earlier batches of requests
+    come after each new one.
     """
 
     seed: int = 0
@@ -45,6 +46,7 @@ class Setting:
     plans: int = 12
     workers: int = 0
     bfloat16: bool = False
+    again: int = 0
     device: torch.device = CPU
 
     @classmethod
@@ -52,7 +54,7 @@ class Setting:
         """What suits a device: small steps in one process on a CPU; on others large ones, with every core at work."""
         if torch.device(device).type == "cpu":
             return cls(seed)
-        return cls(seed, 160, 640, max(2, len(os.sched_getaffinity(0)) - 1), True, torch.device(device))
+        return cls(seed, 48, 768, max(2, len(os.sched_getaffinity(0)) - 1), True, 1, torch.device(device))
 
 
 class Learner:
@@ -97,7 +99,7 @@ class Learner:
         painting = _PICTURE * setting.pictures
         makers = math.ceil(setting.workers * painting / (painting + setting.plans))
         self.scenes = _stream(Scenes(self.packer, setting.pictures, setting.seed, start), makers)
-        plans = Plans(generator, self.tokenizer, self.recipe, f"{setting.seed}/{start}")
+        plans = Plans(generator, self.tokenizer, self.recipe, f"{setting.seed}/{start}", setting.again)
         self.requests = _stream(plans, setting.workers - makers)
         self.seen = {"pictures": 0, "requests": 0}
         token = self.packer.token

@@ -1,6 +1,7 @@
 """What training does to a line so that words that it never had are not fatal: added, unknown and misspelled words.
 
-New phrasings have words that no trained one had. Slots in braces stay as they are. Needs rjieba.
+New phrasings have words that no trained one had, and people say more than their request. Slots in braces stay as they
+are. Needs rjieba.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 
 from .....planners.backends.prompt_format import Word, segmented
 from . import words as w
-from .phrasings import SLOT
+from .phrasings import SLOT, Aside
 
 END = re.compile(r"[\s.?!。？！…，,]+$")
 _ENDING = re.compile(r"(?<=[a-z]{2})(ing|ed|ly|est|er|es|s|ise|ize|ion|al|ful|ible|able|ous|ish|en|ate|y)$")
@@ -66,6 +67,30 @@ def misspelled(template: str, rng: random.Random, language: str) -> str:
     short = word.text[0] + re.sub("[aeiou]", "", word.text[1:])
     new = rng.choice((head + two + tail, head + one * 2 + two + tail, head + two + one + tail, short))
     return template[: word.start] + new + template[word.end :]
+
+
+# What stands between a request and an aside: a whole sentence or a phrase.
+_BETWEEN = {
+    "en": {"sentence": (". ", ". ", "; ", ": ", " - ", "! ", ", "), "phrase": (", ", ", ", " ", " - ")},
+    "zh": {"sentence": ("。", "，", "，", "；", "！", " "), "phrase": ("，", "，", ",", "")},
+}
+
+
+def beside(text: str, aside: Aside, rng: random.Random) -> str:
+    """A request with an aside before or behind it."""
+    before = aside.place == "before" or (aside.place == "either" and rng.random() < 0.5)
+    between = rng.choice(_BETWEEN[aside.language][aside.build])
+    ending = END.search(text)
+    mark = ending[0].strip() if ending else ""
+    bare = text[: ending.start()] if ending else text
+    first, then = (aside.text, bare) if before else (bare, aside.text)
+    if mark.endswith(("?", "？")) and not before and aside.build == "sentence":
+        between, mark = mark if aside.language == "zh" else f"{mark} ", ""  # a question ends before what comes behind
+    elif between in (". ", "! "):
+        then = then[:1].upper() + then[1:]
+    elif before:
+        then = then if then.startswith(("I ", "I'")) else then[:1].lower() + then[1:]
+    return f"{first}{between}{then}{mark}"
 
 
 def _own_words(template: str) -> list[Word]:

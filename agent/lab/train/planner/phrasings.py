@@ -19,9 +19,10 @@ them"), `join` (frames around {A} and {B}) and `polite` (frames around {A}).
 A `[bracket]` marks the text that a tool is handed as its string argument. One line in ten of `en.tsv` and `zh.tsv`,
 chosen by a hash of its words, is never trained on. The lines of `more-en.tsv` and `more-zh.tsv`, which came later, are
 trained on, all of them, and used for nothing else: so what is measured stays the same, and figures of different days
-can be compared. The example requests on the tools' cards are phrasings too, so a tool without lines of its own is
-trained from its card; and so are the MLLM's questions (../mllm/phrasings.tsv) that no other tool answers, with the
-lines that the MLLM never sees held out here as well.
+can be compared. So are the asides of `asides.tsv` (`place<TAB>build<TAB>text`): what people say beside a request, why
+they ask or where the result will go, with nothing in it to be done. The example requests on the tools' cards are
+phrasings too, so a tool without lines of its own is trained from its card; and so are the MLLM's questions
+(../mllm/phrasings.tsv) that no other tool answers, with the lines that the MLLM never sees held out here as well.
 """
 
 from __future__ import annotations
@@ -81,6 +82,26 @@ class Phrasing:
         """The slots of wish number `index` (from 0), without their number."""
         numbers = [re.fullmatch(r"(\w+?)(\d?)", name) for name in self.slots]
         return tuple(m[1] for m in numbers if m and int(m[2] or 1) == index + 1 and m[1] not in FILLERS)
+
+
+@dataclass(frozen=True)
+class Aside:
+    """What is said beside a request; `place` is before, after or either, `build` is sentence or phrase."""
+
+    place: str
+    build: str
+    text: str
+
+    @property
+    def language(self) -> str:
+        """`zh` where it has a Chinese character."""
+        return "zh" if _CHINESE.search(self.text) else "en"
+
+
+def asides(folder: Path = FOLDER) -> Iterator[Aside]:
+    """The asides of all authors."""
+    for line in (folder / "asides.tsv").read_text(encoding="utf-8").splitlines():
+        yield Aside(*line.split("\t"))
 
 
 def read(path: Path, *, apart: bool | None = None) -> Iterator[Phrasing]:
@@ -225,6 +246,9 @@ class Phrasings:
         self._pools: dict[tuple[str, str, str], list[Phrasing]] = defaultdict(list)
         self._add([*own(folder), *of_cards(catalog), *looks(catalog)], "a")
         self._add(independent(folder), "b")
+        self.asides: dict[str, list[Aside]] = defaultdict(list)
+        for aside in asides(folder):
+            self.asides[aside.language].append(aside)
 
     def intents(self, language: str) -> dict[str, float]:
         """The intents of single requests with their weights: what is said in more ways is asked more often."""

@@ -25,12 +25,13 @@ from ...english import with_article
 from . import words as w
 from .build import MAX_STEPS, Build, Wish
 from .catalog import Argument, Catalog
-from .disturb import END, blotted, misspelled, noisy
+from .disturb import END, beside, blotted, misspelled, noisy
 from .nouns import Noun, Source, phrase, reference
 from .phrasings import SLOT, THINGS, Phrasing, Phrasings, agreed, split_intent, texts
 
 SPLITS = ("train", "seen", "forms", "nouns", "joined", "b_forms", "b_nouns", "b_joined")
 CHINESE = 0.4  # share of requests in Chinese
+_BESIDE = 0.2  # share of training requests with something said beside them
 
 _DEMANDS = re.compile(r"\b(you|to|let's|me|and i|by) \{|(请|帮我|你|我|要|得|把) ?\{", re.IGNORECASE)
 # A frame whose own words follow a clause at once: where a question ends there is then no saying.
@@ -187,7 +188,10 @@ class _Draft:
             frame = self.s.said("polite", "please {A}")
             if not ("[" in lines[0].text and _TRAILS.search(frame)):
                 text = self._frame(frame).replace("{A}", clause(text))
-        return END.sub("", text) if self.s.chance(0.15) else text
+        text = END.sub("", text) if self.s.chance(0.15) else text
+        if self.split == "train" and self.s.chance(_BESIDE):
+            text = beside(text, self.rng.choice(self.phrasings.asides[self.language]), self.rng)
+        return text
 
     def _frame(self, frame: str) -> str:
         """A frame as it is said; in training at times with an unknown word, which it can do without."""
@@ -338,10 +342,11 @@ def clause(text: str) -> str:
 
 
 def _atlantic(text: str) -> str:
-    for british, american in w.AMERICAN.items():
-        text = re.sub(rf"\b{british}", american, text)
-        text = re.sub(rf"\b{british.capitalize()}", american.capitalize(), text)
-    return text
+    return _BRITISH.sub(lambda found: _AMERICAN[found[0]], text)
+
+
+_AMERICAN = w.AMERICAN | {british.capitalize(): said.capitalize() for british, said in w.AMERICAN.items()}
+_BRITISH = re.compile(rf"\b({'|'.join(_AMERICAN)})")
 
 
 def _whole(plan: dict[str, Any], text: str) -> bool:
@@ -357,11 +362,22 @@ def _verbatim(plan: dict[str, Any], text: str) -> dict[str, Any]:
     for step in plan["steps"]:
         for name, value in step["args"].items():
             listed = value if isinstance(value, list) else [value] if name == "question" else []
-            found = [re.search(rf"(?<![^\W\u4e00-\u9fff]){re.escape(span.lower())}(?![^\W\u4e00-\u9fff])", low)
-                     for span in listed]  # fmt: skip
-            if None in found:
-                raise _Unfit
-            said = [text[f.start() : f.end()] for f in found if f]
+            said = [_apart(span.lower(), low) for span in listed]
             if said:
-                step["args"][name] = said if isinstance(value, list) else said[0]
+                own = [text[start:end] for start, end in said]
+                step["args"][name] = own if isinstance(value, list) else own[0]
     return plan
+
+
+_LETTER = re.compile(r"[^\W\u4e00-\u9fff]")
+
+
+def _apart(span: str, text: str) -> tuple[int, int]:
+    """Where the span first stands in the text with no letter beside it, Chinese signs aside; raises _Unfit."""
+    start = text.find(span)
+    while start >= 0:
+        end = start + len(span)
+        if not (start and _LETTER.match(text, start - 1) or _LETTER.match(text, end)):
+            return start, end
+        start = text.find(span, start + 1)
+    raise _Unfit

@@ -15,6 +15,7 @@ import json
 import math
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -41,6 +42,7 @@ from .requests import Example, Generator
 from .tokenizer import IMAGE, build_tokenizer, skeleton, vocabulary, written
 
 FORMAT = "panmodal.json"
+_REMEMBERED = 200  # batches that a process draws from again
 
 
 @dataclass(frozen=True)
@@ -177,14 +179,22 @@ class Plans(IterableDataset[tuple[Rows, Rows]]):
         tokenizer: reads them.
         recipe: size of a batch.
         stream: name of the random stream, of which every worker has a part of its own.
+        again: how many earlier batches come after each new one: where steps are quicker than requests are made.
     """
 
-    def __init__(self, generator: Generator, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, stream: str) -> None:
-        self.made, self.stream = (generator, tokenizer, recipe), stream
+    def __init__(
+        self, generator: Generator, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, stream: str, again: int = 0
+    ) -> None:
+        self.made, self.stream, self.again = (generator, tokenizer, recipe), stream, again
 
     def __iter__(self) -> Iterator[tuple[Rows, Rows]]:
         worker = get_worker_info()
-        return batches(*self.made, random.Random(f"{self.stream}/{worker.id if worker else 0}"))
+        rng = random.Random(f"{self.stream}/{worker.id if worker else 0}")
+        memory: deque[tuple[Rows, Rows]] = deque(maxlen=_REMEMBERED)
+        for batch in batches(*self.made, rng):
+            yield batch
+            memory.append(batch)
+            yield from (rng.choice(memory) for _ in range(self.again))
 
 
 def examples(generator: Generator, rng: random.Random) -> Iterator[tuple[Example, Sequence[str]]]:
