@@ -57,8 +57,10 @@ TRAINED: Mapping[str, tuple[Drawn, ...]] = {
         *(
             Drawn("train", seeds, config)
             for seeds in (
-                range(10_000_000, 10_130_000), range(20_000_000, 20_060_000),
-                range(110_000_000, 110_080_000), range(120_000_000, 120_030_000),
+                range(10_000_000, 10_130_000),
+                range(20_000_000, 20_060_000),
+                range(110_000_000, 110_080_000),
+                range(120_000_000, 120_030_000),
             )
             for config in (ALIKE, *(config for _, config in MIXTURE))
         ),
