@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from .media.audio import Audio
     from .media.boxes import Boxes
+    from .media.embedding import Embedding
     from .media.image import Image
     from .media.masks import Masks
     from .media.points import Points
+    from .media.spans import Spans
+    from .media.transcript import Transcript
 
 
 class StopFlag(Protocol):
@@ -106,6 +110,55 @@ class Mllm(Protocol):
         ...
 
 
+class Recogniser(Protocol):
+    """Writes down what is said in a recording."""
+
+    def transcribe(
+        self, recordings: "Sequence[Audio]", *, language: str | None = None, stop: StopFlag | None = None
+    ) -> "list[Transcript]":
+        """One transcript per recording, with the times of words; empty where nobody speaks.
+
+        ``language`` is an ISO 639-1 code; without it the model finds out. Raises ``Cancelled`` when ``stop`` was set.
+        """
+        ...
+
+
+class Embedder(Protocol):
+    """Gives pictures and texts vectors in one space: the nearer two are, the better they fit."""
+
+    def embed_images(self, images: "Sequence[Image]") -> "Embedding":
+        """One unit vector per image, in their order."""
+        ...
+
+    def embed_texts(self, texts: Sequence[str]) -> "Embedding":
+        """One unit vector per text, in their order; what is longer than the model reads is cut off."""
+        ...
+
+
+class SoundClassifier(Protocol):
+    """Says which sounds are in a recording."""
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The names of the sounds that it knows, in the model's order."""
+        ...
+
+    def classify(self, recordings: "Sequence[Audio]") -> "list[Spans]":
+        """One ``Spans`` per recording: where which sound was heard, with scores; none where nothing was."""
+        ...
+
+
+class Voice(Protocol):
+    """Says texts aloud."""
+
+    def speak(self, texts: Sequence[str], *, voice: str | None = None, rate: int | None = None) -> "list[Audio]":
+        """One recording per text, mono. ``voice`` is a name of the model's own, ``rate`` in words a minute.
+
+        Raises ``WrongArgument`` for what cannot be said, and for a voice or a rate that the model does not have.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation with a language model."""
@@ -172,6 +225,10 @@ ROLES: dict[str, type] = {
     "mllm": Mllm,
     "detector": Detector,
     "segmenter": Segmenter,
+    "asr": Recogniser,
+    "tts": Voice,
+    "embedder": Embedder,
+    "sound_classifier": SoundClassifier,
 }
 
 

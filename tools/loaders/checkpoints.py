@@ -31,7 +31,8 @@ _FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 _MOST_HEADER = 100 << 20  # the format's own bound on its header, in bytes
 _NO_PART = (".md", ".txt", ".lock")  # files beside a checkpoint that do not change what it computes
 _CHUNK = 1 << 20
-_TRAINED_HERE = ("planner", "mllm", "detector", "segmenter")  # roles that Panmodal has a training recipe for
+# Roles that Panmodal has a training recipe for.
+_TRAINED_HERE = ("planner", "mllm", "detector", "segmenter", "asr", "embedder", "sound_classifier")
 
 
 def cache_folder(spec: ModelSpec) -> Path:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ....tools.errors import MissingExtra, ModelError, WrongArgument
+from ..errors import MissingExtra, ModelError, WrongArgument
 
 if sys.platform == "win32":
     from _ctypes import FreeLibrary as _unload
@@ -128,21 +128,23 @@ _lock = threading.Lock()  # espeak-ng has one global state; nothing of it may be
 _copies: list[tempfile.TemporaryDirectory[str]] = []
 
 
-def speak(sentence: str, voice: str = "en-us", *, rate: int = 160, pitch: int = 50) -> Speech:
+def speak(sentence: str, voice: str = "en-us", *, rate: int = 160, pitch: int = 50, timed: bool = True) -> Speech:
     """Say a sentence: the same arguments give the same samples, in any order of calls and from any thread.
 
     ``voice`` is one of :data:`ACCENTS`, alone or with ``+`` and one of :data:`VARIANTS`; ``rate`` is in words a
-    minute, within :data:`RATES`; ``pitch`` within :data:`PITCHES`. Words are split at spaces.
+    minute, within :data:`RATES`; ``pitch`` within :data:`PITCHES`. Words are split at spaces; without ``timed`` no
+    times are given, and any text can be said, even one of which espeak runs two words into one.
 
     Raises WrongArgument for what cannot be said, and MissingExtra where the library cannot be loaded.
     """
     words = sentence.split()
     _check(words, voice, rate, pitch)
     with _lock:
-        recorder, sample_rate = _synthesise(_joined(words), voice, rate, pitch)
+        recorder, sample_rate = _synthesise(_joined(words) if timed else " ".join(words), voice, rate, pitch)
     pcm = np.frombuffer(b"".join(recorder.chunks), np.int16)
     samples = pcm.astype(np.float32) / np.float32(32768)
-    return Speech(samples, sample_rate, *_spans(words, recorder.marks, len(samples), sample_rate))
+    spans = _spans(words, recorder.marks, len(samples), sample_rate) if timed else ((), ())
+    return Speech(samples, sample_rate, *spans)
 
 
 def _joined(words: list[str]) -> str:
@@ -198,19 +200,24 @@ def _synthesise(text: str, voice: str, rate: int, pitch: int) -> tuple[_Recorder
     return recorder, sample_rate
 
 
-def _files() -> tuple[Path, Path]:
-    """The library's file and its folder of data.
-
-    The file is a copy of our own: were it the one that another package of the process has loaded, unloading it
-    would reset nothing, and espeak_Terminate would end that package's work.
-    """
+def library() -> Path:
+    """The library's file. Raises MissingExtra where the package that carries it is not installed."""
     try:
         import espeakng_loader  # type: ignore[import-untyped]
     except ImportError as error:
         raise MissingExtra(
             "speech needs the package espeakng-loader", hint="install it: pip install espeakng-loader"
         ) from error
-    original = Path(espeakng_loader.get_library_path())
+    return Path(espeakng_loader.get_library_path())
+
+
+def _files() -> tuple[Path, Path]:
+    """A copy of the library's file, and its folder of data.
+
+    The file is a copy of our own: were it the one that another package of the process has loaded, unloading it
+    would reset nothing, and espeak_Terminate would end that package's work.
+    """
+    original = library()
     if not _copies or not (Path(_copies[-1].name) / original.name).exists():  # a forked process may have cleaned up
         try:
             folder = tempfile.TemporaryDirectory(prefix="panmodal-espeak-", ignore_cleanup_errors=True)

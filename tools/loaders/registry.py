@@ -14,6 +14,8 @@ LOADERS = MappingProxyType(
         "ultralytics": ".ultralytics:UltralyticsLoader",
         "segment-anything": ".segment_anything:SegmentAnythingLoader",
         "torchvision": ".torchvision:TorchvisionLoader",
+        "espeak-ng": ".espeak_ng:EspeakNgLoader",
+        "whisper": ".whisper:WhisperLoader",
         "transformers": ".transformers:TransformersLoader",
         "openai-compatible": ".openai_compatible:OpenaiCompatibleLoader",
     }

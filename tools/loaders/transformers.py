@@ -1,7 +1,8 @@
-"""Language models and multimodal models of transformers, from a local folder or a hub id, through its Auto classes.
+"""Models of transformers, from a local folder or a hub id, through its Auto classes.
 
 One load serves several roles: a text model is ``planner`` and ``writer``, a vision-language model is these and
-``mllm``. A ``panmodal.json`` beside the weights may state ``trained_tools``, the only tools that the model plans with.
+``mllm``. Models of the CLIP kind are the ``embedder``, audio classification models the ``sound_classifier``. A
+``panmodal.json`` beside the weights may state ``trained_tools``, the only tools that the model plans with.
 """
 
 from pathlib import Path
@@ -23,7 +24,7 @@ FACTS = "panmodal.json"
 
 
 class TransformersLoader:
-    """Opens text and image-text models of transformers. Option: ``max_side``, pixels to shrink pictures to."""
+    """Opens models of transformers. Options: ``max_side``, pixels to shrink pictures to; ``threshold`` of a sound."""
 
     name = "transformers"
 
@@ -41,6 +42,14 @@ class TransformersLoader:
         weights_in(spec, folder)
         read_json(spec, folder / "config.json")
         digest = checked_digest(spec, folder)
+        if spec.role == "embedder":
+            from .transformers_embedder import EmbedderBackbone
+
+            return EmbedderBackbone(spec, folder, digest)
+        if spec.role == "sound_classifier":
+            from .transformers_audio import AudioClassifierBackbone
+
+            return AudioClassifierBackbone(spec, folder, digest)
         from .transformers_model import TransformersBackbone
 
         return TransformersBackbone(spec, folder, digest, trained_tools(spec, folder))

@@ -1,7 +1,6 @@
 """The working half of the transformers loader: one backbone in memory, an adapter for each role it serves."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from transformers import (
     StoppingCriteria,
     StoppingCriteriaList,
 )
-from transformers.utils import logging
 
 from ..errors import Cancelled, TooLarge
 from ..media.image import Image
@@ -25,6 +23,7 @@ from ..roles import Completion, Constraint, Message, Reply, StopFlag
 from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
 from .torch_parts import computing, device_of, dtype_of, free, nbytes_of
+from .transformers_files import LOCAL, opening
 
 
 class TransformersBackbone:
@@ -35,20 +34,14 @@ class TransformersBackbone:
         dtype, self._device = dtype_of(spec), device_of(spec)
         self._spec = spec
         self._trained_tools = trained_tools
-        local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        try:
-            config = AutoConfig.from_pretrained(folder, **local)
+        with opening(spec):
+            config = AutoConfig.from_pretrained(folder, **LOCAL)
             self._looks = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
             kind = AutoModelForImageTextToText if self._looks else AutoModelForCausalLM
-            with _no_bars():
-                model = kind.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True, **local)
+            model = kind.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True, **LOCAL)
             # Whoever turns a conversation into the model's input: a processor where it sees, else the tokenizer.
-            self._speaker: Any = (AutoProcessor if self._looks else AutoTokenizer).from_pretrained(folder, **local)
+            self._speaker: Any = (AutoProcessor if self._looks else AutoTokenizer).from_pretrained(folder, **LOCAL)
             self._tokenizer: Any = self._speaker.tokenizer if self._looks else self._speaker
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # damaged or foreign files make the library raise nearly anything
-            raise broken(spec, f"transformers cannot open it: {type(error).__name__}: {_first_line(error)}") from error
         with computing(spec):
             self._model: Any = model.eval().to(self._device)
         self._tokenizer.padding_side = "left"  # answers start where the prompts of a batch end
@@ -258,21 +251,5 @@ class _Stopped(StoppingCriteria):  # type: ignore[misc]
         return torch.full((input_ids.shape[0],), self._stop.is_set(), device=input_ids.device)
 
 
-@contextmanager
-def _no_bars() -> Iterator[None]:
-    """Without the library's own progress bars: a load is told by events."""
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-
-
 def _parts(pictures: Sequence[Image]) -> list[dict[str, str]]:
     return [{"type": "image"} for _ in pictures]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0]

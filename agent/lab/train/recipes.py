@@ -87,11 +87,68 @@ def mllm(order: Order) -> None:
     )
 
 
+def asr(order: Order) -> None:
+    """A small Whisper that writes letters."""
+    _servable(order)
+    from .asr.train import train
+
+    train(order.out, minutes=order.minutes, seed=order.seed, resume_from=order.resume_from, log=order.log)
+
+
+def embedder(order: Order) -> None:
+    """A small CLIP."""
+    _servable(order)
+    from .embedder.train import train
+
+    train(
+        order.out,
+        minutes=order.minutes,
+        seed=order.seed,
+        device=order.device,
+        resume_from=order.resume_from,
+        log=order.log,
+    )
+
+
+def sound_classifier(order: Order) -> None:
+    """A small audio spectrogram transformer."""
+    _servable(order)
+    from .sound_classifier import train
+
+    train(
+        order.out,
+        minutes=order.minutes,
+        seed=order.seed,
+        device=order.device,
+        resume_from=order.resume_from,
+        log=order.log,
+    )
+
+
+def image_generator(order: Order) -> None:
+    """A small latent diffusion pipeline; ``minutes`` are shared by its autoencoder and its denoiser."""
+    _servable(order)
+    from .generator.train import train
+
+    train(
+        order.out,
+        minutes=[order.minutes],
+        seed=order.seed,
+        device=order.device,
+        resume_from=order.resume_from,
+        log=order.log,
+    )
+
+
 RECIPES: dict[str, Callable[[Order], None]] = {
     "planner": planner,
     "mllm": mllm,
     "detector": detector,
     "segmenter": segmenter,
+    "asr": asr,
+    "embedder": embedder,
+    "sound_classifier": sound_classifier,
+    "image_generator": image_generator,
 }
 
 

@@ -1,7 +1,7 @@
 """Spoken sentences of the world with exact truth: text, times of words and phonemes, voice, noise and room.
 
-The speech is synthetic (espeak-ng's formant synthesis, :mod:`.espeak`): a recogniser that hears this world
-understands it, and should not be expected to understand people.
+The speech is synthetic (espeak-ng's formant synthesis): a recogniser that hears this world understands it, and should
+not be expected to understand people.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ....tools.loaders.espeak_speech import ACCENTS, VARIANTS, Span, speak
 from .acoustics import (
     NOISES,
     RATE,
@@ -28,7 +29,6 @@ from .acoustics import (
     rounded,
     write_recordings,
 )
-from .espeak import ACCENTS, VARIANTS, Span, speak
 from .scenes import stream
 from .sentences import Sentence, sample_sentence
 
@@ -97,14 +97,18 @@ class Utterance:
     split: str
 
 
-def render_speech(seed: int, config: SpeechConfig | None = None, *, split: str = "train") -> Utterance:
+def render_speech(
+    seed: int, config: SpeechConfig | None = None, *, split: str = "train", sentence: Sentence | None = None
+) -> Utterance:
     """The utterance of a seed: never the same stream in two splits.
 
-    ``split`` is one of :data:`.scenes.SPLITS`; raises ValueError for another name.
+    It says ``sentence``, or one that is drawn. ``split`` is one of :data:`.scenes.SPLITS`; raises ValueError for
+    another name.
     """
     config = config or SpeechConfig()
     rng = stream(split, seed, "speech")
-    sentence = sample_sentence(rng, split)
+    drawn = sample_sentence(rng, split)
+    sentence = sentence or drawn
     voices = VOICES if split == "train" or rng.random() < 0.5 else HELD_OUT_VOICES
     voice = str(rng.choice(voices))
     rate, pitch = (int(rng.integers(low, high + 1)) for low, high in (config.rate, config.pitch))

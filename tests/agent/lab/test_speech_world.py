@@ -11,9 +11,9 @@ import pytest
 
 from panmodal.agent.lab.world import sentences, speech
 from panmodal.agent.lab.world.acoustics import RATE, convolved, decay_time, power, resampled, room_response
-from panmodal.agent.lab.world.espeak import Span, speak
 from panmodal.agent.lab.world.speech import HELD_OUT_VOICES, VOICES, SpeechConfig, render_speech, write_speech
 from panmodal.tools.errors import InputError, MissingExtra, WrongArgument
+from panmodal.tools.loaders.espeak_speech import Span, speak
 from panmodal.tools.media.audio import Audio
 
 SENTENCE = "there is a picture of the two boats on the left of the red star"
