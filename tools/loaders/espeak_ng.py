@@ -10,10 +10,11 @@ from pathlib import Path
 from ..errors import ModelError, WrongArgument
 from ..media.audio import Audio
 from .base import Backbone, ModelSpec, cannot_serve, versions
-from .checkpoints import checked_digest, digest, read_json
-from .espeak_speech import ACCENTS, VARIANTS, library, speak
+from .checkpoints import broken, checked_digest, read_json
+from .espeak_speech import ACCENTS, RATES, VARIANTS, library, speak
 
 _RATE = 160
+_SHORTEST = 0.05  # seconds that any word takes
 
 
 class EspeakNgLoader:
@@ -32,9 +33,11 @@ class EspeakNgLoader:
     def load(self, spec: ModelSpec) -> Backbone:
         """The voice. Raises ``ModelError`` for one that espeak-ng does not have."""
         if not spec.path.is_dir():
-            return EspeakNgBackbone(spec, spec.checkpoint, _RATE, digest(library()))
+            return EspeakNgBackbone(spec, spec.checkpoint, _RATE, checked_digest(spec, library()))
         stated = read_json(spec, spec.path / "config.json")
-        voice, rate = str(stated.get("voice", "")), int(stated.get("rate", _RATE))
+        voice, rate = str(stated.get("voice", "")), stated.get("rate", _RATE)
+        if not isinstance(rate, int) or not RATES[0] <= rate <= RATES[1]:
+            raise broken(spec, f"its rate {rate!r} is no number of words a minute from {RATES[0]} to {RATES[1]}")
         return EspeakNgBackbone(spec, voice, rate, checked_digest(spec, spec.path))
 
 
@@ -78,5 +81,7 @@ class EspeakVoice:
             if not text.strip():
                 raise WrongArgument("there is nothing to say", hint="give a text with words", field="text")
             said = speak(text, voice or self._voice, rate=self._rate if rate is None else rate, timed=False)
+            if len(said.samples) < _SHORTEST * said.rate:
+                raise WrongArgument(f"nothing in {text!r} can be said", hint="give a text with words", field="text")
             found.append(Audio.from_samples(said.samples, said.rate))
         return found

@@ -24,7 +24,8 @@ FACTS = "panmodal.json"
 
 
 class TransformersLoader:
-    """Opens models of transformers. Options: ``max_side``, pixels to shrink pictures to; ``threshold`` of a sound."""
+    """Opens models of transformers. Options: ``max_side``, pixels to shrink pictures to; ``threshold`` and
+    ``multi_label`` of sounds."""
 
     name = "transformers"
 

@@ -22,7 +22,9 @@ from .checkpoints import broken
 from .torch_parts import computing, device_of, dtype_of, free, nbytes_of
 from .transformers_files import LOCAL, opening
 
-_SECONDS = 4.0  # of a window; long recordings are heard window by window
+_SECONDS = 10.0  # of a window, where the extractor does not say how much it takes in
+_FRAMES = 100  # a second, of the spectrograms whose extractors say so
+_AT_ONCE = 16  # windows
 _SHORTEST = 0.1  # seconds of a last window that is worth hearing
 _THRESHOLD = 0.5
 
@@ -61,11 +63,19 @@ class AudioClassifierBackbone:
 
 
 class WindowClassifier:
-    """A ``SoundClassifier``: windows of 4 s, every sound over ``options.threshold`` (0.5) in each."""
+    """A ``SoundClassifier``: in windows of what the extractor takes in, every sound over ``options.threshold`` (0.5).
+
+    Sounds are scored each on its own where the checkpoint's config says ``multi_label_classification``, or
+    ``options.multi_label`` does; else they share 1 between them, as in the library's pipeline.
+    """
 
     def __init__(self, spec: ModelSpec, model: Any, extractor: Any) -> None:
         self._spec, self._model, self._extractor = spec, model, extractor
         self._threshold = float(spec.options.get("threshold", _THRESHOLD))
+        several = model.config.problem_type == "multi_label_classification"
+        self._several = bool(spec.options.get("multi_label", several))
+        frames = getattr(extractor, "max_length", None)
+        self._seconds = frames / _FRAMES if isinstance(frames, int) else _SECONDS
         names = model.config.id2label
         self.vocabulary: tuple[str, ...] = tuple(names[place] for place in sorted(names))
 
@@ -75,7 +85,7 @@ class WindowClassifier:
 
     def _heard(self, recording: Audio) -> Spans:
         rate = self._extractor.sampling_rate
-        windows = list(_windows(recording.mono(rate), rate))
+        windows = list(_windows(recording.mono(rate), rate, self._seconds))
         if not windows:
             return Spans.of([])
         found: list[_Heard] = []
@@ -94,14 +104,20 @@ class WindowClassifier:
         )
 
     def _scores(self, windows: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """(N, classes): each class of its own, or shares of one where the model was taught one class a recording."""
-        with computing(self._spec):
-            inputs = self._extractor(windows, sampling_rate=self._extractor.sampling_rate, return_tensors="np")
-            features = torch.from_numpy(np.asarray(next(iter(inputs.values())), np.float32))
-            logits = self._model(features.to(self._model.device, self._model.dtype)).logits.float()
-            one = self._model.config.problem_type == "single_label_classification"
-            found: NDArray[np.float32] = (logits.softmax(-1) if one else logits.sigmoid()).cpu().numpy()
-        return found
+        """(N, classes)."""
+        found: list[NDArray[np.float32]] = []
+        # The last window may be shorter: alone it needs no padding, which not every extractor does.
+        ends = len(windows) - (len(windows[-1]) < len(windows[0]))
+        for start, end in [*((i, min(i + _AT_ONCE, ends)) for i in range(0, ends, _AT_ONCE)), (ends, len(windows))]:
+            if start == end:
+                continue
+            with computing(self._spec):
+                some = windows[start:end]
+                inputs = self._extractor(some, sampling_rate=self._extractor.sampling_rate, return_tensors="np")
+                features = torch.from_numpy(np.asarray(next(iter(inputs.values())), np.float32))
+                logits = self._model(features.to(self._model.device, self._model.dtype)).logits.float()
+                found.append((logits.sigmoid() if self._several else logits.softmax(-1)).cpu().numpy())
+        return np.concatenate(found)
 
 
 @dataclass
@@ -118,9 +134,9 @@ class _Window(NamedTuple):
     samples: NDArray[np.float32]
 
 
-def _windows(samples: NDArray[np.float32], rate: int) -> Iterator[_Window]:
+def _windows(samples: NDArray[np.float32], rate: int, seconds: float) -> Iterator[_Window]:
     """Windows side by side, times in seconds; a last one too short to hear is left out."""
-    size = round(_SECONDS * rate)
+    size = round(seconds * rate)
     for start in range(0, len(samples), size):
         part = samples[start : start + size]
         if len(part) >= _SHORTEST * rate:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING, AutoConfig, AutoModel, AutoProcessor
+from PIL import Image as Pil
+from transformers import AutoConfig, AutoModel, AutoProcessor
 
 from ..media.embedding import Embedding
 from ..media.image import Image
@@ -16,17 +17,19 @@ from .checkpoints import broken
 from .torch_parts import computing, device_of, dtype_of, free, nbytes_of
 from .transformers_files import LOCAL, opening
 
+_KINDS = ("clip", "chinese_clip", "siglip", "siglip2", "metaclip_2")
+
 
 class EmbedderBackbone:
     """A model of the CLIP kind (Radford et al. 2021); serves the role ``embedder``."""
 
     def __init__(self, spec: ModelSpec, folder: Path, digest: str) -> None:
-        """Load ``folder``; raises ``CheckpointBroken`` when it holds no such model."""
+        """Load ``folder``; raises ``CheckpointBroken`` when it holds none of the kinds that this loader knows."""
         dtype, self._device = dtype_of(spec), device_of(spec)
         self._spec = spec
         with opening(spec):
             config = AutoConfig.from_pretrained(folder, **LOCAL)
-        if type(config) not in MODEL_FOR_ZERO_SHOT_IMAGE_CLASSIFICATION_MAPPING:
+        if config.model_type not in _KINDS:
             raise broken(spec, f"a {config.model_type} has no towers for pictures and texts", "use a CLIP or SigLIP")
         with opening(spec):
             model = AutoModel.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True, **LOCAL)
@@ -60,9 +63,9 @@ class TwoTowers:
         if not images:
             return self._none()
         with computing(self._spec):
-            inputs = self._processor(images=[np.array(image.pixels) for image in images], return_tensors="pt")
-            pixels = inputs.to(self._model.device)["pixel_values"].to(self._model.dtype)
-            return self._of(self._model.get_image_features(pixel_values=pixels))
+            # As pictures of Pillow's, for of an array it would be guessed which axis holds the colours.
+            inputs = self._processor(images=[Pil.fromarray(image.pixels) for image in images], return_tensors="pt")
+            return self._of(self._model.get_image_features(**inputs.to(self._model.device, self._model.dtype)))
 
     def embed_texts(self, texts: Sequence[str]) -> Embedding:
         """N x D, unit vectors."""
@@ -71,7 +74,9 @@ class TwoTowers:
         with computing(self._spec):
             # SigLIP learned texts that are filled up to the full length.
             padding = "max_length" if "siglip" in self._model.config.model_type else True
-            inputs = self._processor(text=list(texts), padding=padding, truncation=True, return_tensors="pt")
+            inputs = self._processor(
+                text=list(texts), padding=padding, truncation=True, max_length=self._longest(), return_tensors="pt"
+            )
             return self._of(self._model.get_text_features(**inputs.to(self._model.device)))
 
     def _of(self, found: Any) -> Embedding:
@@ -79,5 +84,12 @@ class TwoTowers:
         unit: NDArray[np.float32] = torch.nn.functional.normalize(vectors.float(), dim=-1).cpu().numpy()
         return Embedding.of(unit, self._spec.key)
 
+    def _longest(self) -> int:
+        """Tokens that the text tower reads."""
+        own = self._model.config.text_config.max_position_embeddings
+        return int(min(own, self._processor.tokenizer.model_max_length))
+
     def _none(self) -> Embedding:
-        return Embedding.of(np.zeros((0, self._model.config.projection_dim), np.float32), self._spec.key)
+        config = self._model.config
+        size = getattr(config, "projection_dim", None) or config.text_config.projection_size
+        return Embedding.of(np.zeros((0, size), np.float32), self._spec.key)

@@ -6,6 +6,7 @@ the library's ModelDimensions, ``letters`` that it writes, ``alignment_heads`` (
 are read from, and ``language``.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from .base import Backbone, ModelSpec
@@ -30,9 +31,10 @@ class WhisperLoader:
     def measure(self, spec: ModelSpec) -> int:
         """Bytes of the weights; a published ``.pt`` holds halves, which are widened where they compute in float32."""
         path = get_file(spec, _command(spec))
+        halves = spec.dtype == "float16" and spec.device != "cpu"  # the library computes in float32 there
         if path.is_dir():
-            return measure_safetensors(spec, weights_in(spec, path))
-        return path.stat().st_size * (1 if spec.dtype == "float16" else 2)
+            return measure_safetensors(replace(spec, dtype="float16" if halves else "float32"), weights_in(spec, path))
+        return path.stat().st_size * (1 if halves else 2)
 
     def load(self, spec: ModelSpec) -> Backbone:
         """Load without pickled code: safetensors, or a ``.pt`` by torch's safe unpickler."""

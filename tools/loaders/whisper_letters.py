@@ -3,6 +3,7 @@
 The library's decoding knows its own vocabularies and contexts of 30 s only.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from whisper.audio import SAMPLE_RATE, log_mel_spectrogram, pad_or_trim
-from whisper.model import Whisper, disable_sdpa
+from whisper.model import Whisper
 
 FRAME = 0.02
 """Seconds of a frame of the encoder."""
@@ -62,13 +63,15 @@ def mel_of(model: Whisper, samples: NDArray[np.float32]) -> Tensor:
 
 
 @torch.inference_mode()
-def hear(model: Whisper, mels: Tensor, alphabet: Alphabet) -> list[list[Heard]]:
-    """The words of each of N spectrograms (N x bands x frames)."""
+def hear(model: Whisper, mels: Tensor, alphabet: Alphabet, seconds: Sequence[float]) -> list[list[Heard]]:
+    """The words of each of N spectrograms (N x bands x frames), of which so many seconds are no padding."""
     audio = model.encoder(mels)
     tokens, chances = _written(model, audio)
     found = []
-    for row, probabilities, times in zip(tokens, chances, _times(model, audio, tokens), strict=True):
-        found.append(_words(alphabet, row, probabilities, times))
+    for row, sure, looks, length in zip(tokens, chances, _looks(model, audio, tokens), seconds, strict=True):
+        frames = max(1, min(len(looks[0]), math.ceil(length / FRAME)))
+        places = _path(looks[: len(row) + 1, :frames])
+        found.append(_words(alphabet, row, sure, places, length))
     return found
 
 
@@ -99,43 +102,76 @@ def _written(model: Whisper, audio: Tensor) -> tuple[list[list[int]], list[list[
     return rows, chances
 
 
-def _times(model: Whisper, audio: Tensor, rows: list[list[int]]) -> list[NDArray[np.float64]]:
-    """The encoder frame of each letter and of the end: where the alignment heads look most, never backwards."""
-    longest = max(len(row) for row in rows)
-    tokens = torch.full((len(rows), longest + 1), Alphabet.END, device=audio.device)
+def _looks(model: Whisper, audio: Tensor, rows: list[list[int]]) -> NDArray[np.float64]:
+    """How much (log) the alignment heads look at each frame for each letter and the end: N x letters + 1 x frames.
+
+    From queries and keys, for the fused attention does not give its weights out.
+    """
+    tokens = torch.full((len(rows), max(len(row) for row in rows) + 1), Alphabet.END, device=audio.device)
     tokens[:, 0] = Alphabet.BEGIN
     for i, row in enumerate(rows):
         tokens[i, 1 : len(row) + 1] = torch.tensor(row, device=audio.device)
-    looks: dict[int, Tensor] = {}
+    layers: dict[int, list[int]] = {}
+    for layer, head in model.alignment_heads.indices().T.tolist():
+        layers.setdefault(layer, []).append(head)
+    seen: dict[tuple[int, str], Tensor] = {}
     hooks = [
-        block.cross_attn.register_forward_hook(lambda _, __, out, i=i: looks.__setitem__(i, out[1]))
-        for i, block in enumerate(model.decoder.blocks)
+        part.register_forward_hook(lambda _, __, out, key=(layer, name): seen.__setitem__(key, out))
+        for layer in layers
+        for name in ("query", "key")
+        for part in (getattr(model.decoder.blocks[layer].cross_attn, name),)
     ]
     try:
-        with disable_sdpa():
-            model.decoder(tokens, audio)
+        model.decoder(tokens, audio)
     finally:
         for hook in hooks:
             hook.remove()
-    chosen = model.alignment_heads.indices().T.tolist()
-    weights = torch.stack([looks[layer][:, head].softmax(-1) for layer, head in chosen]).mean(0)
-    places = weights.argmax(-1).cpu().numpy().astype(np.float64)
-    return [np.maximum.accumulate(places[i, : len(row) + 1]) for i, row in enumerate(rows)]
+    found, size = [], model.dims.n_text_state // model.dims.n_text_head
+    for layer, heads in layers.items():
+        query, key = (
+            seen[layer, name].view(*tokens.shape[:1], -1, model.dims.n_text_head, size)[:, :, heads].transpose(1, 2)
+            for name in ("query", "key")
+        )
+        found.append((query.float() @ key.float().transpose(-1, -2) * size**-0.5).softmax(-1))
+    mean = torch.cat(found, 1).mean(1)
+    return mean.clamp(min=1e-9).log().cpu().numpy().astype(np.float64)
 
 
-def _words(alphabet: Alphabet, tokens: list[int], chances: list[float], places: NDArray[np.float64]) -> list[Heard]:
-    """Letters gathered to words. A letter's frame is the middle of its sound: a word begins half a letter before."""
+def _path(looks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The frames, never going back, at which letters (rows) are looked at most in all (Viterbi)."""
+    letters, frames = looks.shape
+    best = np.zeros((letters, frames))
+    best[0] = looks[0]
+    for i in range(1, letters):
+        best[i] = looks[i] + np.maximum.accumulate(best[i - 1])
+    places = np.zeros(letters)
+    last = frames
+    for i in range(letters - 1, -1, -1):
+        last = int(np.argmax(best[i, :last])) + 1
+        places[i] = last - 1
+    return places
+
+
+def _words(
+    alphabet: Alphabet, tokens: list[int], chances: list[float], places: NDArray[np.float64], seconds: float
+) -> list[Heard]:
+    """Letters gathered to words, with times in seconds.
+
+    Frame k is the moment k * FRAME. A letter's is the middle of its sound, that of a space the start of the next word,
+    that of the end the last word's.
+    """
     found: list[Heard] = []
     text = alphabet.decode(tokens)
     start = 0
     for word in text.split(" "):
         end = start + len(word)
         if word:
-            half = (places[end - 1] - places[start]) / (2 * max(len(word) - 1, 1))
-            first, last = max(places[start] - half, 0.0) * FRAME, (places[end - 1] + half + 1) * FRAME
-            if found:
-                first = max(first, found[-1].end)
-            found.append(Heard(word, first, max(first, last), float(np.mean(chances[start:end]))))
+            first, last = places[start], places[end - 1]
+            half = (last - first) / (2 * (len(word) - 1)) if len(word) > 1 else (places[end] - first) / 2
+            begins = places[start - 1] if start else first - half
+            ends = places[end] if end == len(text) else last + half
+            times = np.clip(np.array([min(begins, first), max(ends, last)]) * FRAME, 0.0, seconds)
+            found.append(Heard(word, float(times[0]), float(times[1]), float(np.mean(chances[start:end]))))
         start = end + 1
     return found
 

@@ -4,9 +4,10 @@ A published checkpoint goes through the library's `transcribe`. A small model of
 audio context, which the library's decoding does not know: `whisper_letters` decodes it.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from torch import nn
 from whisper import _ALIGNMENT_HEADS
 from whisper.audio import SAMPLE_RATE
 from whisper.model import ModelDimensions, Whisper
+from whisper.tokenizer import LANGUAGES
 
-from ..errors import Cancelled
+from ..errors import Cancelled, WrongArgument
 from ..media.audio import Audio
 from ..media.transcript import Segment, Transcript, Word
 from ..roles import StopFlag
@@ -43,14 +45,15 @@ class WhisperBackbone:
         model = _built(spec, dims)
         put_state(spec, model, {name: value.float() for name, value in state.items()})
         if stated:
-            heads = torch.zeros(model.dims.n_text_layer, model.dims.n_text_head, dtype=torch.bool)
-            for layer, head in stated["alignment_heads"]:
-                heads[layer, head] = True
+            heads = _heads(spec, model, stated)
             model.register_buffer("alignment_heads", heads.to_sparse(), persistent=False)
         elif path.stem in _ALIGNMENT_HEADS:
             with suppress(RuntimeError):  # another model under a well-known name keeps the heads of its later layers
                 model.set_alignment_heads(_ALIGNMENT_HEADS[path.stem])
         self._model: Any = model.eval().to(self._device, dtype if self._device.type != "cpu" else torch.float32)
+        for module in self._model.modules():
+            if isinstance(module, nn.LayerNorm):  # the library's compute in float32 whatever they are given
+                module.float()
         self._stated = stated
         self.digest = digest
         self.libraries = versions("openai-whisper", "torch")
@@ -80,10 +83,16 @@ class PublishedRecogniser:
         self, recordings: Sequence[Audio], *, language: str | None = None, stop: StopFlag | None = None
     ) -> list[Transcript]:
         """One transcript a recording; without ``language`` the library listens which it is."""
+        if language is not None and language not in LANGUAGES:
+            raise WrongArgument(
+                f"there is no language {language!r}", hint="give an ISO 639-1 code, such as en or zh", field="language"
+            )
+        if not self._model.is_multilingual:
+            language = "en"
         found = []
         for recording in recordings:
             _check(stop)
-            with computing(self._spec), torch.random.fork_rng():
+            with computing(self._spec), _LIBRARY, torch.random.fork_rng(), _stopping(self._model, stop):
                 torch.manual_seed(0)  # where greedy letters make no sense the library draws others: the same ones again
                 told = self._model.transcribe(
                     np.array(recording.mono(SAMPLE_RATE)),
@@ -99,7 +108,7 @@ class PublishedRecogniser:
 
 
 class LetterRecogniser:
-    """A small model: the recording in pieces of its context, each decoded by letters, all pieces at once."""
+    """A small model: the recording in pieces of its context, each decoded by letters."""
 
     def __init__(self, spec: ModelSpec, model: Whisper, stated: Mapping[str, Any]) -> None:
         self._spec, self._model = spec, model
@@ -116,14 +125,16 @@ class LetterRecogniser:
             segments = []
             for start, samples in pieces(recording.mono(SAMPLE_RATE), seconds):
                 _check(stop)
+                if not len(samples):
+                    continue
                 segments += self._heard(start, samples)
             found.append(Transcript.of(segments, self._language))
         return found
 
     def _heard(self, start: float, samples: NDArray[np.float32]) -> list[Segment]:
         with computing(self._spec):
-            mel = mel_of(self._model, samples).to(self._model.device)
-            words = hear(self._model, mel[None], self._alphabet)[0]
+            mel = mel_of(self._model, samples).to(self._model.device, self._model.encoder.conv1.weight.dtype)
+            words = hear(self._model, mel[None], self._alphabet, [len(samples) / SAMPLE_RATE])[0]
         return [_gathered(start, words)] if words else []
 
 
@@ -142,7 +153,7 @@ def _gathered(start: float, heard: Sequence[Heard]) -> Segment:
 
 
 def _segment(told: Mapping[str, Any]) -> Segment:
-    """A segment as the library tells it; its words keep the order of time even where its estimate does not."""
+    """A segment as the library tells it; no word ends before it starts, even where its estimate does."""
     words = tuple(
         Word(
             text=each["word"].strip(),
@@ -160,6 +171,35 @@ def _segment(told: Mapping[str, Any]) -> Segment:
         probability=float(np.clip(np.exp(told["avg_logprob"]), 0, 1)),
         words=words,
     )
+
+
+_LIBRARY = Lock()
+"""Held while the library transcribes: it switches attention for all of its models, and draws from torch's generator."""
+
+
+@contextmanager
+def _stopping(model: Whisper, stop: StopFlag | None) -> Iterator[None]:
+    """Ask the caller's flag before each window; whatever ends the transcription, the library's hooks end with it."""
+    hook = model.encoder.register_forward_pre_hook(lambda *_: _check(stop))
+    try:
+        yield
+    finally:
+        hook.remove()
+        for block in model.decoder.blocks:
+            block.cross_attn._forward_hooks.clear()
+
+
+def _heads(spec: ModelSpec, model: Whisper, stated: Mapping[str, Any]) -> torch.Tensor:
+    """Which heads word times are read from, (layers, heads); raises ``CheckpointBroken`` for what the model lacks."""
+    if len(Alphabet(stated["letters"])) != model.dims.n_vocab:
+        raise broken(spec, f"its {len(stated['letters'])} letters and two ends are not {model.dims.n_vocab} tokens")
+    heads = torch.zeros(model.dims.n_text_layer, model.dims.n_text_head, dtype=torch.bool)
+    try:
+        for layer, head in stated["alignment_heads"]:
+            heads[layer, head] = True
+    except (IndexError, TypeError, ValueError) as error:
+        raise broken(spec, f"its alignment_heads name no heads of it: {error}") from error
+    return heads
 
 
 def _check(stop: StopFlag | None) -> None:

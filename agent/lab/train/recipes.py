@@ -88,8 +88,10 @@ def mllm(order: Order) -> None:
 
 
 def asr(order: Order) -> None:
-    """A small Whisper that writes letters."""
+    """A small Whisper that writes letters; on a CPU."""
     _servable(order)
+    if order.device != "cpu":
+        raise InputError("the recogniser's recipe runs on the CPU only", hint="use --device cpu", field="device")
     from .asr.train import train
 
     train(order.out, minutes=order.minutes, seed=order.seed, resume_from=order.resume_from, log=order.log)

@@ -16,6 +16,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ from ..world.scenes import stream
 from ..world.sounds import SOUNDS
 from ..world.timbres import TIMBRES, synthesise
 from .schedule import learning_rate
-from .sound_evaluate import evaluate, measure, opened
+from .sound_evaluate import evaluate, measure, opened, scores
 
 BATCH, BATCH_CUDA = 32, 256
 PEAK_RATE = 1.5e-3
@@ -269,7 +270,9 @@ def _save(model: ASTForAudioClassification, folder: Path, facts: dict[str, int],
     (folder / "model.safetensors").chmod(0o644)  # the library writes files that only their owner may read
     extractor().save_pretrained(folder)
     (folder / FACTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")
-    log(f"held out: {json.dumps(measure(model, extractor(), seed=0, n=HELD_OUT, split='val').brief())}")
+    log(
+        f"held out: {json.dumps(measure(partial(scores, model, extractor()), seed=0, n=HELD_OUT, split='val').brief())}"
+    )
 
 
 def main() -> None:

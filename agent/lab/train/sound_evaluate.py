@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,7 @@ class SoundFigures:
 
 def evaluate(folder: Path, *, seed: int, n: int, split: str = "test") -> dict[str, Any]:
     """The figures (see :class:`SoundFigures`) of the model in ``folder``; see :func:`measure`."""
-    model, extractor = opened(folder)
-    found = measure(model, extractor, seed=seed, n=n, split=split)
+    found = measure(partial(scores, *opened(folder)), seed=seed, n=n, split=split)
     return found.brief() | {"accuracy_of": {name: round(share, 4) for name, share in found.accuracy_of.items()}}
 
 
@@ -61,8 +61,8 @@ def opened(folder: Path) -> tuple[Any, Any]:
     return model.eval(), AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
 
 
-def measure(model: Any, extractor: Any, *, seed: int, n: int, split: str) -> SoundFigures:
-    """Figures on ``n`` recordings of each kind.
+def measure(hear: Callable[[Sequence[Waveform]], Scores], *, seed: int, n: int, split: str) -> SoundFigures:
+    """Figures on ``n`` recordings of each kind; ``hear`` gives the scores of recordings, (N, classes).
 
     Recordings of one sound take the classes in turn, those of noise alone are the others' backgrounds. ``seed`` picks
     all of them.
@@ -70,9 +70,9 @@ def measure(model: Any, extractor: Any, *, seed: int, n: int, split: str) -> Sou
     numbers = range(seed * 100_003, seed * 100_003 + n)
     single = [render_sounds(i, SoundConfig(count=(1, 1), classes=(_turn(i),)), split=split) for i in numbers]
     mixed = [render_sounds(i, split=split) for i in numbers]
-    alone = scores(model, extractor, [clip.samples for clip in single])
-    together = scores(model, extractor, [clip.samples for clip in mixed])
-    quiet = scores(model, extractor, [clip.samples - clip.sounds for clip in mixed])
+    alone = hear([clip.samples for clip in single])
+    together = hear([clip.samples for clip in mixed])
+    quiet = hear([clip.samples - clip.sounds for clip in mixed])
     true_alone, true_together = _labels(single), _labels(mixed)
     right = true_alone[np.arange(n), alone.argmax(1)]
     areas = [average_precision(*pair) for pair in zip(together.T, true_together.T, strict=True) if pair[1].any()]
@@ -83,7 +83,7 @@ def measure(model: Any, extractor: Any, *, seed: int, n: int, split: str) -> Sou
         micro_f1=micro_f1(together >= THRESHOLD, true_together),
         mean_average_precision=float(np.mean(areas)),
         silent=float((quiet < THRESHOLD).all(1).mean()),
-        milliseconds=_milliseconds(model, extractor, seed, split),
+        milliseconds=_milliseconds(hear, seed, split),
     )
 
 
@@ -120,11 +120,11 @@ def _labels(clips: Sequence[SoundClip]) -> NDArray[np.bool_]:
     return np.array([[name in {event.label for event in clip.events} for name in SOUNDS] for clip in clips])
 
 
-def _milliseconds(model: Any, extractor: Any, seed: int, split: str) -> float:
+def _milliseconds(hear: Callable[[Sequence[Waveform]], Scores], seed: int, split: str) -> float:
     clip = render_sounds(seed, SoundConfig(seconds=(4.0, 4.0)), split=split)
     taken = []
     for _ in range(_TIMED):
         start = time.perf_counter()
-        scores(model, extractor, [clip.samples])
+        hear([clip.samples])
         taken.append(time.perf_counter() - start)
     return 1000 * float(np.median(taken))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from panmodal.tools.errors import ModelError, UnknownRole, WrongArgument
+from panmodal.tools.errors import CheckpointBroken, ModelError, UnknownRole, WrongArgument
 from panmodal.tools.loaders.base import ModelSpec
 from panmodal.tools.loaders.checkpoints import digest
 from panmodal.tools.loaders.espeak_ng import EspeakNgLoader
@@ -43,6 +43,9 @@ def test_a_folder_states_voice_and_rate(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"voice": "nobody"}')
     with pytest.raises(ModelError, match="'nobody' is no voice"):
         LOADER.load(spec(str(tmp_path)))
+    (tmp_path / "config.json").write_text('{"voice": "en-us", "rate": "fast"}')
+    with pytest.raises(CheckpointBroken, match="its rate 'fast' is no number"):
+        LOADER.load(spec(str(tmp_path)))
 
 
 def test_a_text_whose_words_espeak_runs_together_can_be_said_without_times() -> None:
@@ -58,6 +61,8 @@ def test_what_cannot_be_said_is_told() -> None:
     voice = LOADER.load(spec()).adapter("tts")
     with pytest.raises(WrongArgument, match="nothing to say"):
         voice.speak(["hello", "  "])
+    with pytest.raises(WrongArgument, match=r"nothing in '\.\.\.' can be said"):
+        voice.speak(["..."])
     with pytest.raises(WrongArgument, match="there is no voice 'klingon'"):
         voice.speak(["hello"], voice="klingon")
     with pytest.raises(WrongArgument, match="a rate of 1000"):

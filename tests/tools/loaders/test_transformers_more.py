@@ -16,6 +16,9 @@ from transformers import (
     CLIPProcessor,
     CLIPTextConfig,
     CLIPVisionConfig,
+    Wav2Vec2Config,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2ForSequenceClassification,
 )
 
 from panmodal.tools.errors import CheckpointBroken, UnknownRole
@@ -80,6 +83,8 @@ def test_pictures_and_texts_get_unit_vectors_in_one_space(clip: Path) -> None:
         assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert np.allclose(embedder.embed_images(images[1:2]).vectors, seen.vectors[1:2], atol=1e-5)
     assert np.allclose(embedder.embed_texts(["red star"]).vectors, read.vectors[:1], atol=1e-5)
+    thin = Image.from_array(rng.integers(0, 256, (3, 30, 3), dtype=np.uint8))  # no axis of three but the colours'
+    assert embedder.embed_images([thin]).vectors.shape == (1, 12)
     assert embedder.embed_images([]).empty and embedder.embed_texts([]).vectors.shape == (0, 12)
 
 
@@ -89,16 +94,33 @@ def test_sounds_are_told_window_by_window(ast: Path) -> None:
     assert classifier.vocabulary == SOUNDS
     rng = np.random.default_rng(0)
     long, short, none = (
-        Audio.from_samples(rng.normal(0, 0.1, n).astype(np.float32), 16_000) for n in (144_000, 8_000, 0)
+        Audio.from_samples(rng.normal(0, 0.1, n).astype(np.float32), 16_000) for n in (328_000, 8_000, 0)
     )
     heard, brief, nothing = classifier.classify([long, short, none])
-    # With a threshold of nothing every sound is everywhere: neighbouring windows are one span.
-    assert heard.seconds.tolist() == [[0, 9]] * 3 and set(heard.labels) == set(SOUNDS)
+    # With a threshold of nothing every sound is everywhere: neighbouring windows, of 1 s here, are one span.
+    assert heard.seconds.tolist() == [[0, 20.5]] * 3 and set(heard.labels) == set(SOUNDS)
     assert heard.scores == tuple(sorted(heard.scores, reverse=True))
     assert brief.seconds.tolist() == [[0, 0.5]] * 3
     assert nothing.empty
     deaf = LOADER.load(spec(ast, "sound_classifier", options={"threshold": 1.0})).adapter("sound_classifier")
     assert deaf.classify([long])[0].empty
+    shared = LOADER.load(spec(ast, "sound_classifier", options={"threshold": 0.0, "multi_label": False}))
+    assert sum(shared.adapter("sound_classifier").classify([short])[0].scores) == pytest.approx(1, abs=1e-4)
+
+
+def test_recordings_need_not_be_filled_up(tmp_path: Path) -> None:
+    config = Wav2Vec2Config(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, conv_dim=(8, 8),
+        conv_stride=(10, 16), conv_kernel=(10, 16), num_feat_extract_layers=2, num_conv_pos_embedding_groups=2,
+        num_conv_pos_embeddings=4, classifier_proj_size=8, id2label=dict(enumerate(SOUNDS)),
+        label2id={name: i for i, name in enumerate(SOUNDS)},
+    )  # fmt: skip
+    Wav2Vec2ForSequenceClassification(config).save_pretrained(tmp_path)
+    Wav2Vec2FeatureExtractor().save_pretrained(tmp_path)
+    classifier = LOADER.load(spec(tmp_path, "sound_classifier", options={"threshold": 0.0})).adapter("sound_classifier")
+    heard = classifier.classify([Audio.from_samples(np.ones(200_000, np.float32) * 0.1, 16_000)])[0]
+    assert heard.seconds.tolist() == [[0, 12.5]] * 3  # windows of 10 s and 2.5 s; shares of 1, as no config says else
+    assert 1 <= sum(heard.scores) < 1.5
 
 
 def test_another_kind_of_model_is_refused(clip: Path, ast: Path, llama_folder: Path) -> None:

@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import save_file
 from whisper.model import ModelDimensions, Whisper
 
-from panmodal.tools.errors import Cancelled, CheckpointBroken, CheckpointMissing, UnknownRole
+from panmodal.tools.errors import Cancelled, CheckpointBroken, CheckpointMissing, UnknownRole, WrongArgument
 from panmodal.tools.loaders.base import ModelSpec
 from panmodal.tools.loaders.espeak_speech import speak
 from panmodal.tools.loaders.whisper import WhisperLoader
-from panmodal.tools.loaders.whisper_letters import Alphabet, pieces
+from panmodal.tools.loaders.whisper_letters import Alphabet, _path, _words, pieces
 from panmodal.tools.media.audio import Audio
 
 LOADER = WhisperLoader()
@@ -68,6 +68,7 @@ def test_a_published_file_goes_through_the_librarys_transcribe(published: Path, 
     assert loaded.nbytes - mask == pytest.approx(LOADER.measure(spec(published)), rel=0.05)  # halves are widened
     assert loaded.libraries.keys() == {"openai-whisper", "torch"}
     found = loaded.adapter("asr").transcribe([spoken, spoken], language="en")
+    torch.manual_seed(0)  # what it draws where greedy letters make no sense
     own = loaded._model.transcribe(
         spoken.mono(16_000), language="en", fp16=False, word_timestamps=True, condition_on_previous_text=False
     )
@@ -93,12 +94,21 @@ def test_a_small_model_writes_letters_with_times_piece_by_piece(small: Path, spo
     assert first == again and first.language == "en"
     assert first.text and set(first.text) <= set(Alphabet().letters)
     assert len(first.segments) >= spoken.seconds // 1.8 - 1  # a context of 2 s
-    ends = [0.0]
-    for segment in first.segments:
-        for word in segment.words:
-            assert ends[-1] - 2 <= word.start <= word.end
-            ends.append(word.end)
-    assert max(ends) <= spoken.seconds + 2
+    words = [word for segment in first.segments for word in segment.words]
+    assert all(0 <= word.start <= word.end <= spoken.seconds + 1e-3 for word in words)
+    assert [word.start for word in words] == sorted(word.start for word in words)
+
+
+def test_letters_are_placed_by_the_best_path_that_never_goes_back() -> None:
+    looks = np.full((4, 30), -5.0)
+    for letter, frame in enumerate((4, 9, 14, 20)):
+        looks[letter, frame] = 0
+    looks[1, 28] = 0.5  # a letter that looks far ahead too would drag all behind it along
+    assert _path(looks).tolist() == [4, 9, 14, 20]
+    (first, second) = _words(Alphabet(), list(Alphabet().encode("ab a")), [1.0] * 4, np.array([4, 6, 9, 11, 13.0]), 9.0)
+    assert (first.start, first.end) == pytest.approx((0.06, 0.14))
+    assert (second.start, second.end) == pytest.approx((0.18, 0.26))  # from the space to the end
+    assert _words(Alphabet(), [4], [0.5], np.array([400, 410.0]), 1.0)[0].end == 1.0
 
 
 def test_nothing_said_is_an_empty_transcript(small: Path) -> None:
@@ -132,6 +142,11 @@ def test_a_transcription_can_be_cancelled(small: Path, published: Path, spoken: 
             LOADER.load(spec(path)).adapter("asr").transcribe([spoken], stop=stop)
 
 
+def test_a_language_that_there_is_not_is_told(published: Path, spoken: Audio) -> None:
+    with pytest.raises(WrongArgument, match="no language 'klingon'"):
+        LOADER.load(spec(published)).adapter("asr").transcribe([spoken], language="klingon")
+
+
 def test_what_cannot_be_opened_says_what_to_do(small: Path, published: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointMissing, match="whisper.load_model\\('base', device='cpu'"):
         LOADER.load(spec(tmp_path / "base.pt"))
@@ -145,6 +160,8 @@ def test_what_cannot_be_opened_says_what_to_do(small: Path, published: Path, tmp
         ({"letters": ""}, "states no letters"),
         ({"dims": {"n_mels": 80}}, "its dims describe no model"),
         ({"dims": SMALL | {"n_text_layer": 3}}, "do not fit its architecture"),
+        ({"letters": "abc"}, "3 letters and two ends are not 30 tokens"),
+        ({"alignment_heads": [[7, 0]]}, "alignment_heads name no heads"),
     ):
         (broken / "config.json").write_text(json.dumps(config | changed))
         with pytest.raises(CheckpointBroken, match=told):

@@ -17,13 +17,12 @@ from torch.nn import functional as F
 from whisper.model import ModelDimensions, MultiHeadAttention, Whisper
 
 from .....tools.loaders.whisper_letters import Alphabet
-from .utterances import MELS
+from .utterances import MELS, PHONEMES
 
 STATE, HEADS = 160, 4
 ENCODER, DECODER = 4, 2
 CONTEXT = 320  # encoder frames: 6.4 s
 LETTERS = 128  # the longest text and its ends
-PHONEMES = 160  # room for espeak's names
 IGNORED = -100
 _OFFSETS = ((-2, 2, -5, 5), (-3, 3, -8, 8), (-4, 4))  # encoder frames that the heads of the first layers look at
 _WATCHED = 0  # the head of the last decoder layer that is shown where letters sound

@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from .....tools.loaders.whisper_letters import Alphabet, hear, mel_of
+from ...world.acoustics import RATE
 from ...world.speech import render_speech
 from ..schedule import learning_rate
 from ..weights import load_full, save_half
 from .learner import IGNORED, Batch, Learner
 from .utterances import SECONDS, Example, Speaker, logarithm
 
-RATE = 2e-3
+PEAK = 2e-3
 BATCH = 12
 FRESH = 3
 """Utterances rendered for a step; a batch is drawn from all that were rendered so far."""
@@ -82,7 +83,7 @@ def train(out: Path, *, minutes: float, seed: int, resume_from: Path | None, log
         heads = load_full(resume_from / "heads.safetensors")
         learner.load_state_dict(heads, strict=False)
         facts = json.loads((resume_from / "facts.json").read_text(encoding="utf-8"))
-    optimiser = torch.optim.AdamW(learner.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.02, foreach=True)
+    optimiser = torch.optim.AdamW(learner.parameters(), lr=PEAK, betas=(0.9, 0.98), weight_decay=0.02, foreach=True)
     stream = Stream(Speaker(seed, facts["rendered"], facts["phonemes"]))
     began = told = saved = time.monotonic()
     means: dict[str, float] = {}
@@ -93,7 +94,7 @@ def train(out: Path, *, minutes: float, seed: int, resume_from: Path | None, log
             break
         share = learning_rate(now - began, 60 * minutes)
         for group in optimiser.param_groups:
-            group["lr"] = RATE * share
+            group["lr"] = PEAK * share
         learner.train()
         losses = learner.losses(batch, writes=step >= _WRITES or resume_from is not None)
         early = max(0.0, 1 - step / 4_000)
@@ -123,16 +124,26 @@ def _errors(learner: Learner, alphabet: Alphabet, count: int = 60) -> float:
     learner.eval()
     said = [render_speech(seed, split="val") for seed in range(count)]
     mels = torch.stack([mel_of(learner.model, one.samples) for one in said])
-    heard = hear(learner.model, mels, alphabet)
+    heard = hear(learner.model, mels, alphabet, [len(one.samples) / RATE for one in said])
     return float(jiwer.wer([one.sentence.text for one in said], [" ".join(word.text for word in row) for row in heard]))
 
 
 def _save(learner: Learner, alphabet: Alphabet, out: Path, speaker: Speaker) -> None:
-    save_half(learner.model.state_dict(), out / "model.safetensors")
+    """Write everything beside the last checkpoint first, so that a killed run leaves one whole."""
+    part = out.with_name(out.name + ".part")
+    save_half(learner.model.state_dict(), part / "model.safetensors")
     heads = {name: value for name, value in learner.state_dict().items() if not name.startswith("model.")}
-    save_half(heads, out / "heads.safetensors")
-    watched = learner.model.alignment_heads.indices().T.tolist()
-    config = {"dims": asdict(learner.model.dims), "letters": alphabet.letters, "alignment_heads": watched}
-    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    save_half(heads, part / "heads.safetensors")
+    config = {
+        "dims": asdict(learner.model.dims),
+        "letters": alphabet.letters,
+        "alignment_heads": learner.model.alignment_heads.indices().T.tolist(),
+        "language": "en",
+    }
+    (part / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     facts = {"rendered": speaker.number, "phonemes": list(speaker.phonemes)}
-    (out / "facts.json").write_text(json.dumps(facts, ensure_ascii=False) + "\n", encoding="utf-8")
+    (part / "facts.json").write_text(json.dumps(facts, ensure_ascii=False) + "\n", encoding="utf-8")
+    out.mkdir(parents=True, exist_ok=True)
+    for file in part.iterdir():
+        file.replace(out / file.name)
+    part.rmdir()

@@ -28,6 +28,8 @@ from ..planner.phrasings import SLOT, own
 from ..planner.requests import Generator
 
 MELS = 80
+PHONEMES = 160
+"""Room for espeak's names; any beyond would count as silence."""
 SECONDS = 6.4
 """Of the longest utterance."""
 _BANK = 20.0  # seconds of noise of each colour
@@ -121,7 +123,9 @@ class Speaker:
         frames = root.shape[1] // 2
         classes = np.zeros(frames, np.int16)
         for span in said.phonemes:
-            number = self.phonemes.setdefault(span.text, len(self.phonemes))
+            number = self.phonemes.get(span.text, 0)
+            if not number and len(self.phonemes) < PHONEMES:
+                number = self.phonemes[span.text] = len(self.phonemes)
             classes[round(span.start / FRAME) : round(span.end / FRAME)] = number
         at: list[float] = []
         for number, word in enumerate(said.words):
