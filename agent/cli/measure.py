@@ -33,6 +33,21 @@ class Recipe(StrEnum):
     mllm = "mllm"
     detector = "detector"
     segmenter = "segmenter"
+    asr = "asr"
+    embedder = "embedder"
+    sound_classifier = "sound_classifier"
+    image_generator = "image_generator"
+
+
+class Shipped(StrEnum):
+    """Roles that `mini` serves and that are measured."""
+
+    planner = "planner"
+    mllm = "mllm"
+    detector = "detector"
+    segmenter = "segmenter"
+    asr = "asr"
+    tts = "tts"
 
 
 def bench_steps(seed: SeedOption = 0, as_json: JsonOption = False, check: CheckOption = False) -> None:
@@ -101,7 +116,7 @@ def train(
 
 
 def eval_mini(
-    role: Annotated[list[Recipe] | None, typer.Option("--role", help="This role only (repeatable).")] = None,
+    role: Annotated[list[Shipped] | None, typer.Option("--role", help="This role only (repeatable).")] = None,
     n: Annotated[
         int | None, typer.Option("--n", help="So many requests, questions and scenes each.", min=1, show_default=False)
     ] = None,

@@ -191,7 +191,7 @@ def test_a_recipe_names_what_it_cannot_train(work: Path) -> None:
     assert not (work / "model").exists()
 
 
-@pytest.mark.parametrize("role", ["planner", "mllm", "detector", "segmenter"])
+@pytest.mark.parametrize("role", ["planner", "mllm", "detector", "segmenter", "asr", "embedder", "image_generator"])
 def test_a_recipe_names_a_device_that_is_not_here(work: Path, role: str) -> None:
     done = panmodal(work, "train", role, "--out", "model", "--device", "cuda:99")
     assert done.returncode == 2

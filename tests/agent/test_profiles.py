@@ -23,7 +23,7 @@ def test_mini_is_the_default_and_its_checkpoints_lie_in_the_package(home: Home) 
     assert profile.name == "mini"
     assert profile.roles["detector"][0].checkpoint == str(PACKAGED / "mini/detector")
     assert profile.pool.limit == 512 * 2**20
-    assert set(profile.specs()) == {"planner", "mllm", "detector", "segmenter"}
+    assert set(profile.specs()) == {"planner", "mllm", "detector", "segmenter", "asr", "tts", "sound_classifier"}
 
 
 def test_two_lines_make_an_own_checkpoint_the_detector(home: Home, tmp_path: Path) -> None:

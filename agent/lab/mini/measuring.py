@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 from .rows import MiniFigures, Row
 from .shipped import MIB, Shipped, profile_bytes, shipped
 
-ROLES = ("planner", "mllm", "detector", "segmenter")
+ROLES = ("planner", "mllm", "detector", "segmenter", "asr", "tts")
 
 
 class Part(Protocol):
@@ -37,7 +37,7 @@ def measure(
     overrides: Sequence[str] = (),
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> MiniFigures:
-    """Check that nothing is shared with training, then measure the roles (default: all four), ``n`` of everything.
+    """Check that nothing is shared with training, then measure the roles (default: all), ``n`` of everything.
 
     ``overrides`` measure other checkpoints, as ``--set`` names them. Raises Overlap, CheckpointBroken and
     CheckpointMissing.
@@ -101,6 +101,9 @@ def _told(facts: dict[str, Any]) -> str:
             f"0 of {streams['measured']} scene streams among {streams['trained']}",
             f"0 of {pictures['measured']} pictures among {pictures['trained']}",
         ]
+    for what in ("sentences", "recordings"):
+        if what in facts:
+            told.append(f"0 of {facts[what]['measured']} {what} may occur in training")
     if "wordings" in facts:
         wordings = facts["wordings"]
         told.append(f"0 of {wordings['held_out_wordings']} held-out wordings among {wordings['trained_wordings']}")

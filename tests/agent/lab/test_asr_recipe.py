@@ -113,3 +113,7 @@ def test_a_run_learns_exports_what_the_loader_opens_and_goes_on(
     later = json.loads((tmp_path / "two" / "facts.json").read_text())
     assert later["rendered"] > facts["rendered"]
     assert later["phonemes"][: len(facts["phonemes"])] == facts["phonemes"]
+    for name in ("heads.safetensors", "facts.json"):  # as a folder is shipped
+        (tmp_path / "two" / name).unlink()
+    train(tmp_path / "three", minutes=0.02, seed=3, resume_from=tmp_path / "two")
+    assert (tmp_path / "three" / "heads.safetensors").exists()

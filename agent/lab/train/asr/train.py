@@ -71,7 +71,8 @@ class Stream:
 def train(out: Path, *, minutes: float, seed: int, resume_from: Path | None, log: Log = print) -> None:
     """Train for ``minutes`` of the clock; writes model.safetensors, heads.safetensors and config.json to ``out``.
 
-    ``resume_from`` is such a folder, whose weights are the start of a fresh schedule with fresh utterances.
+    ``resume_from`` is such a folder, whose weights are the start of a fresh schedule with fresh utterances; of one
+    without heads give another seed, for it does not say how far this one's went.
     """
     torch.manual_seed(seed)
     torch.set_num_threads(1)
@@ -80,9 +81,9 @@ def train(out: Path, *, minutes: float, seed: int, resume_from: Path | None, log
     facts: dict[str, Any] = {"rendered": 0, "phonemes": [""]}
     if resume_from is not None:
         learner.model.load_state_dict(load_full(resume_from / "model.safetensors"))
-        heads = load_full(resume_from / "heads.safetensors")
-        learner.load_state_dict(heads, strict=False)
-        facts = json.loads((resume_from / "facts.json").read_text(encoding="utf-8"))
+        if (resume_from / "heads.safetensors").exists():  # a shipped folder has neither: its heads begin anew
+            learner.load_state_dict(load_full(resume_from / "heads.safetensors"), strict=False)
+            facts = json.loads((resume_from / "facts.json").read_text(encoding="utf-8"))
     optimiser = torch.optim.AdamW(learner.parameters(), lr=PEAK, betas=(0.9, 0.98), weight_decay=0.02, foreach=True)
     stream = Stream(Speaker(seed, facts["rendered"], facts["phonemes"]))
     began = told = saved = time.monotonic()
