@@ -48,6 +48,7 @@ class Shipped(StrEnum):
     segmenter = "segmenter"
     asr = "asr"
     tts = "tts"
+    sound_classifier = "sound_classifier"
 
 
 def bench_steps(seed: SeedOption = 0, as_json: JsonOption = False, check: CheckOption = False) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 from .rows import MiniFigures, Row
 from .shipped import MIB, Shipped, profile_bytes, shipped
 
-ROLES = ("planner", "mllm", "detector", "segmenter", "asr", "tts")
+ROLES = ("planner", "mllm", "detector", "segmenter", "asr", "tts", "sound_classifier")
 
 
 class Part(Protocol):

@@ -48,14 +48,7 @@ def segmenter(order: Order) -> None:
     _servable(order)
     from .segmenter import train
 
-    train(
-        order.out,
-        minutes=order.minutes,
-        seed=order.seed,
-        device=order.device,
-        resume_from=order.resume_from,
-        log=order.log,
-    )
+    _train(order, train)
 
 
 def planner(order: Order) -> None:
@@ -102,14 +95,7 @@ def embedder(order: Order) -> None:
     _servable(order)
     from .embedder.train import train
 
-    train(
-        order.out,
-        minutes=order.minutes,
-        seed=order.seed,
-        device=order.device,
-        resume_from=order.resume_from,
-        log=order.log,
-    )
+    _train(order, train)
 
 
 def sound_classifier(order: Order) -> None:
@@ -117,14 +103,7 @@ def sound_classifier(order: Order) -> None:
     _servable(order)
     from .sound_classifier import train
 
-    train(
-        order.out,
-        minutes=order.minutes,
-        seed=order.seed,
-        device=order.device,
-        resume_from=order.resume_from,
-        log=order.log,
-    )
+    _train(order, train)
 
 
 def image_generator(order: Order) -> None:
@@ -152,6 +131,17 @@ RECIPES: dict[str, Callable[[Order], None]] = {
     "sound_classifier": sound_classifier,
     "image_generator": image_generator,
 }
+
+
+def _train(order: Order, train: Callable[..., None]) -> None:
+    train(
+        order.out,
+        minutes=order.minutes,
+        seed=order.seed,
+        device=order.device,
+        resume_from=order.resume_from,
+        log=order.log,
+    )
 
 
 def _servable(order: Order, *names: str) -> None:
