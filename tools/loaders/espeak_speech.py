@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MissingExtra, ModelError, WrongArgument
+from .espeak_files import library
 
 if sys.platform == "win32":
     from _ctypes import FreeLibrary as _unload
@@ -198,17 +199,6 @@ def _synthesise(text: str, voice: str, rate: int, pitch: int) -> tuple[_Recorder
     finally:
         _unload(library._handle)
     return recorder, sample_rate
-
-
-def library() -> Path:
-    """The library's file. Raises MissingExtra where the package that carries it is not installed."""
-    try:
-        import espeakng_loader  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise MissingExtra(
-            "speech needs the package espeakng-loader", hint="install it: pip install espeakng-loader"
-        ) from error
-    return Path(espeakng_loader.get_library_path())
 
 
 def _files() -> tuple[Path, Path]:

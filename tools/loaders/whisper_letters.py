@@ -57,7 +57,7 @@ class Heard:
 
 def mel_of(model: Whisper, samples: NDArray[np.float32]) -> Tensor:
     """The log mel spectrogram (bands x frames) of 16 kHz samples, padded with silence to the model's context."""
-    whole = pad_or_trim(samples, model.dims.n_audio_ctx * _SAMPLES)
+    whole = pad_or_trim(np.array(samples), model.dims.n_audio_ctx * _SAMPLES)
     found: Tensor = log_mel_spectrogram(whole, model.dims.n_mels)
     return found
 

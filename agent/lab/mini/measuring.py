@@ -101,7 +101,7 @@ def _told(facts: dict[str, Any]) -> str:
             f"0 of {streams['measured']} scene streams among {streams['trained']}",
             f"0 of {pictures['measured']} pictures among {pictures['trained']}",
         ]
-    for what in ("sentences", "recordings"):
+    for what in ("sentences", "recordings", "scenes"):
         if what in facts:
             told.append(f"0 of {facts[what]['measured']} {what} may occur in training")
     if "wordings" in facts:

@@ -153,6 +153,7 @@ def test_true_pictures_are_judged_right_and_others_wrong() -> None:
             assert (prompt.side != UNSAID) == (kind == "related") and len(prompt.things) == (1 if kind == "one" else 2)
 
 
+@pytest.mark.slow
 def test_a_run_exports_what_the_pipelines_open_and_goes_on_after_a_kill(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(recipe, "_HELD_OUT", 8)
     said: list[str] = []

@@ -70,7 +70,7 @@ def test_a_published_file_goes_through_the_librarys_transcribe(published: Path, 
     found = loaded.adapter("asr").transcribe([spoken, spoken], language="en")
     torch.manual_seed(0)  # what it draws where greedy letters make no sense
     own = loaded._model.transcribe(
-        spoken.mono(16_000), language="en", fp16=False, word_timestamps=True, condition_on_previous_text=False
+        np.array(spoken.mono(16_000)), language="en", fp16=False, word_timestamps=True, condition_on_previous_text=False
     )
     assert found[0] == found[1] and found[0].language == "en"
     assert found[0].text == " ".join(each["text"].strip() for each in own["segments"] if each["text"].strip())
