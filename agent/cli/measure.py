@@ -40,7 +40,7 @@ class Recipe(StrEnum):
 
 
 class Shipped(StrEnum):
-    """Roles that `mini` serves and that are measured."""
+    """Roles that can be measured: those that `mini` serves, and others of which a model is named with --set."""
 
     planner = "planner"
     mllm = "mllm"
@@ -49,6 +49,7 @@ class Shipped(StrEnum):
     asr = "asr"
     tts = "tts"
     sound_classifier = "sound_classifier"
+    embedder = "embedder"
 
 
 def bench_steps(seed: SeedOption = 0, as_json: JsonOption = False, check: CheckOption = False) -> None:

@@ -10,10 +10,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from ....tools.errors import ProfileError
+from ...profiles.loading import load_profile
 from .rows import MiniFigures, Row
-from .shipped import MIB, Shipped, profile_bytes, shipped
+from .shipped import MIB, PROFILE, Shipped, profile_bytes, shipped
 
-ROLES = ("planner", "mllm", "detector", "segmenter", "asr", "tts", "sound_classifier")
+ROLES = ("planner", "mllm", "detector", "segmenter", "asr", "tts", "sound_classifier", "embedder")
 
 
 class Part(Protocol):
@@ -37,12 +39,20 @@ def measure(
     overrides: Sequence[str] = (),
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> MiniFigures:
-    """Check that nothing is shared with training, then measure the roles (default: all), ``n`` of everything.
+    """Check that nothing is shared with training, then measure the roles, ``n`` of everything.
 
-    ``overrides`` measure other checkpoints, as ``--set`` names them. Raises Overlap, CheckpointBroken and
-    CheckpointMissing.
+    Without ``roles`` all that the profile names.
+    ``overrides`` measure other checkpoints, as ``--set`` names them. Raises Overlap, CheckpointBroken,
+    CheckpointMissing, and ProfileError for a role that the profile does not name.
     """
-    asked = tuple(role for role in ROLES if role in roles) or ROLES
+    named = load_profile(PROFILE, overrides).specs()
+    if unnamed := [role for role in roles if role not in named]:
+        raise ProfileError(
+            f"the profile {PROFILE} names no {unnamed[0]}",
+            hint=f"name one: --set {unnamed[0]}.loader=transformers --set {unnamed[0]}.checkpoint=FOLDER",
+            field=unnamed[0],
+        )
+    asked = tuple(role for role in ROLES if role in (roles or named))
     figures = MiniFigures("mini", seed, roles=asked)
     with tempfile.TemporaryDirectory() as cache:
         models = shipped(asked, overrides, Path(cache))

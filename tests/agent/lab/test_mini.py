@@ -23,7 +23,7 @@ from panmodal.agent.lab.train.mllm.phrasings import Phrasing as Wording
 from panmodal.agent.lab.train.planner.catalog import Catalog
 from panmodal.agent.lab.train.planner.phrasings import FOLDER
 from panmodal.agent.lab.world.scenes import render_scene, stream
-from panmodal.tools.errors import CheckpointBroken
+from panmodal.tools.errors import CheckpointBroken, ProfileError
 from panmodal.tools.registry import default_registry
 
 KINDS = ("colour", "what", "count", "yes_no", "where", "caption", "above")
@@ -38,7 +38,9 @@ def figures() -> MiniFigures:
 
 
 def test_every_figure_with_a_target_is_measured_on_the_shipped_models(figures: MiniFigures) -> None:
-    assert figures.roles == measuring.ROLES
+    assert {*measuring.ROLES} - {*figures.roles} == {"embedder"}  # which mini does not serve yet
+    with pytest.raises(ProfileError, match="names no embedder"):
+        measuring.measure(seed=77, n=1, roles=("embedder",))
     assert set(figures.targets) <= set(figures.values)
     assert {"planner.b_joined_exact", "mllm.caption_f1", "detector.map50_95", "segmenter.point_iou"} < set(
         figures.targets
