@@ -16,6 +16,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ....tools.errors import PanmodalError
 from ..train.mllm.data import ALIKE, MIXTURE, POOLS
 from ..train.mllm.phrasings import Phrasing as Wording
@@ -102,7 +104,12 @@ def check_scenes(role: str, measured: Sequence[Drawn], trained: Sequence[Drawn])
 def _states(side: Sequence[Drawn]) -> set[int]:
     """The first state of every scene's random stream."""
     scenes = {(drawn.split, seed) for drawn in side for seed in drawn.seeds}
-    return {stream(split, seed).bit_generator.state["state"]["state"] for split, seed in scenes}
+    return {first_state(stream(split, seed)) for split, seed in scenes}
+
+
+def first_state(rng: np.random.Generator) -> int:
+    """Where a random stream begins; two that begin alike give the same numbers."""
+    return int(rng.bit_generator.state["state"]["state"])
 
 
 def check_requests(catalog: Catalog, folder: Path = FOLDER) -> dict[str, Any]:

@@ -79,10 +79,7 @@ def _errors(asr: Recogniser, name: str, seed: int, n: int) -> list[Row]:
         start = time.perf_counter()
         heard += asr.transcribe([_audio(one.samples)], language="en")
         seconds.append(time.perf_counter() - start)
-    wrong = np.array([_wrong(one.sentence.text, each.text) for one, each in zip(said, heard, strict=True)])
-    words = np.array([len(one.words) for one in said])
-    interval = bootstrap(n, lambda chosen: [float(wrong[chosen].sum() / words[chosen].sum())])[0]
-    rows = [Row(ROLE, f"wer_{name}", float(wrong.sum() / words.sum()), n, interval)]
+    rows = [word_errors(ROLE, f"wer_{name}", [one.sentence.text for one in said], heard)]
     if name == "sentences":
         slow = [time for one, time in zip(said, seconds, strict=True) if len(one.samples) >= _LONG * RATE] or seconds
         rows.append(Row(ROLE, "seconds_a_sentence", float(np.median(slow))))
@@ -95,10 +92,13 @@ def _errors(asr: Recogniser, name: str, seed: int, n: int) -> list[Row]:
     return rows
 
 
-def _wrong(said: str, heard: str) -> int:
-    """Words that are wrong, missing or too many."""
-    found = jiwer.process_words(said, heard)
-    return found.substitutions + found.deletions + found.insertions
+def word_errors(role: str, name: str, said: Sequence[str], heard: Sequence[Transcript]) -> Row:
+    """The row of the word error rate: words that are wrong, missing or too many, over those that were said."""
+    found = [jiwer.process_words(text, each.text) for text, each in zip(said, heard, strict=True)]
+    wrong = np.array([each.substitutions + each.deletions + each.insertions for each in found])
+    words = np.array([len(text.split()) for text in said])
+    interval = bootstrap(len(said), lambda chosen: [float(wrong[chosen].sum() / words[chosen].sum())])[0]
+    return Row(role, name, float(wrong.sum() / words.sum()), len(said), interval)
 
 
 def _times(said: Sequence[Utterance], heard: Sequence[Transcript]) -> list[list[float]]:

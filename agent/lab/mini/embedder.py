@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from ..train.embedder.evaluate import evaluate, gallery
 from ..train.embedder.wordings import HELD_OUT, TRAINED
 from ..world.scenes import stream
-from .apart import Overlap
+from .apart import Overlap, first_state
 from .rows import Row, share
 from .shipped import Shipped
 
@@ -26,18 +24,14 @@ def apart(seed: int, n: int) -> dict[str, Any]:
     """Raise Overlap where scenes or held-out wordings are trained ones; return what was compared."""
     if {*HELD_OUT} & {*TRAINED}:
         raise Overlap("some held-out wordings of captions are trained ones")
-    measured = {_state(stream(SPLIT, seed * n * 100_003 + number, "twins")) for number in range(n * _SCENES)}
-    trained = {_state(stream("train", number, "twins")) for number in range(10_000_000, 10_040_000)}
+    measured = {first_state(stream(SPLIT, seed * n * 100_003 + number, "twins")) for number in range(n * _SCENES)}
+    trained = {first_state(stream("train", number, "twins")) for number in range(10_000_000, 10_040_000)}
     if measured & trained:
         raise Overlap(f"{len(measured & trained)} scenes that measure the embedder have a trained one's stream")
     return {
         "scenes": {"measured": len(measured), "trained": len(trained), "shared": 0},
         "wordings": {"held_out_wordings": len(HELD_OUT), "trained_wordings": len(TRAINED)},
     }
-
-
-def _state(rng: np.random.Generator) -> int:
-    return int(rng.bit_generator.state["state"]["state"])
 
 
 def jobs(model: Shipped, seed: int, n: int) -> Sequence[Callable[[], list[Row]]]:

@@ -17,7 +17,7 @@ from ..train.sound_evaluate import measure
 from ..world.acoustics import RATE, Waveform
 from ..world.scenes import stream
 from ..world.sounds import SOUNDS
-from .apart import Overlap
+from .apart import Overlap, first_state
 from .rows import Row, share
 from .shipped import Shipped
 
@@ -29,15 +29,11 @@ SPLIT = "test"
 
 def apart(seed: int, n: int) -> dict[str, Any]:
     """Raise Overlap where a measured recording has a random stream of training; return what was compared."""
-    measured = {_state(stream(SPLIT, number, "sounds")) for number in _seeds(seed, n)}
-    trained = {_state(stream("train", number, "timbres")) for number in range(30_000)}
+    measured = {first_state(stream(SPLIT, number, "sounds")) for number in _seeds(seed, n)}
+    trained = {first_state(stream("train", number, "timbres")) for number in range(30_000)}
     if measured & trained:
         raise Overlap(f"{len(measured & trained)} recordings that measure the classifier have a trained one's stream")
     return {"recordings": {"measured": len(measured), "trained": len(trained), "shared": 0}}
-
-
-def _state(rng: np.random.Generator) -> int:
-    return int(rng.bit_generator.state["state"]["state"])
 
 
 def jobs(model: Shipped, seed: int, n: int) -> Sequence[Callable[[], list[Row]]]:

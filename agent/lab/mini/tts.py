@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import jiwer
-import numpy as np
-
 from ....tools.loaders.registry import get_loader
 from ..world.scenes import stream
 from ..world.sentences import is_held_out, sample_sentence
 from .apart import Overlap
-from .rows import Row, bootstrap
+from .asr import word_errors
+from .rows import Row
 from .shipped import Shipped, shipped
 
 ROLE = "tts"
@@ -52,9 +50,4 @@ def _read_back(model: Shipped, seed: int, n: int) -> list[Row]:
     voice: Any = get_loader(model.spec.loader).load(model.spec).adapter(ROLE)
     asr: Any = get_loader(listener.spec.loader).load(listener.spec).adapter("asr")
     said = _sentences(seed, n)
-    heard = [each.text for each in asr.transcribe(voice.speak(said), language="en")]
-    found = [jiwer.process_words(*pair) for pair in zip(said, heard, strict=True)]
-    wrong = np.array([each.substitutions + each.deletions + each.insertions for each in found])
-    words = np.array([len(text.split()) for text in said])
-    interval = bootstrap(n, lambda chosen: [float(wrong[chosen].sum() / words[chosen].sum())])[0]
-    return [Row(ROLE, "wer_read_back", float(wrong.sum() / words.sum()), n, interval)]
+    return [word_errors(ROLE, "wer_read_back", said, asr.transcribe(voice.speak(said), language="en"))]
