@@ -28,15 +28,15 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification
 
+from ....tools.loaders.timbres import TIMBRES, synthesise
 from ..world.acoustics import NOISES, RATE, Waveform, noise, power
 from ..world.scenes import stream
 from ..world.sounds import SOUNDS
-from ..world.timbres import TIMBRES, synthesise
 from .schedule import learning_rate
 from .sound_evaluate import evaluate, measure, opened, scores
 
 BATCH, BATCH_CUDA = 32, 256
-PEAK_RATE = 1.5e-3
+PEAK_RATE = 2e-3
 SAVE_EVERY = 180.0
 """Seconds between checkpoints."""
 HELD_OUT = 96
@@ -188,7 +188,7 @@ def placed(rng: np.random.Generator, size: int, frames: int) -> tuple[slice, sli
 def fresh_model() -> ASTForAudioClassification:
     """The model before training, with sines and cosines as positions, which the class begins with zeros."""
     config = ASTConfig(
-        hidden_size=128, num_hidden_layers=4, num_attention_heads=4, intermediate_size=384, initializer_range=0.06,
+        hidden_size=64, num_hidden_layers=4, num_attention_heads=4, intermediate_size=128, initializer_range=0.08,
         patch_size=MELS, frequency_stride=MELS, time_stride=STRIDE, max_length=FRAMES, num_mel_bins=MELS,
         hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, problem_type="multi_label_classification",
         id2label=dict(enumerate(SOUNDS)), label2id={label: i for i, label in enumerate(SOUNDS)},

@@ -1,6 +1,6 @@
 """Short recordings of sounds of the world with exact truth: which sounds, from when to when, over which noise.
 
-All of it is synthetic (:mod:`.timbres`): a model that hears this world should not be expected to know a real siren.
+All of it is synthetic (tools/loaders/timbres.py): a model that hears this world need not know a real siren.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ....tools.loaders.timbres import TIMBRES, synthesise
 from .acoustics import (
     NOISES,
     RATE,
@@ -25,7 +26,6 @@ from .acoustics import (
     write_recordings,
 )
 from .scenes import stream
-from .timbres import TIMBRES, synthesise
 
 SOUNDS = tuple(TIMBRES)
 """The classes of sounds, in a recogniser's order."""

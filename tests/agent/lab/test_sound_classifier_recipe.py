@@ -104,7 +104,7 @@ def test_it_exports_what_the_auto_classes_open_and_goes_on_from_it(tmp_path: Pat
     facts = [json.loads((tmp_path / name / recipe.FACTS).read_text()) for name in ("a", "b")]
     assert [fact["starts"] for fact in facts] == [1, 2] and 0 < facts[0]["examples"] < facts[1]["examples"]
     folder = tmp_path / "b"
-    assert (folder / "model.safetensors").stat().st_size < 4 * 2**20
+    assert (folder / "model.safetensors").stat().st_size < 0.6 * 2**20
     assert {value.dtype for value in load_file(folder / "model.safetensors").values()} == {torch.float16}
     model = AutoModelForAudioClassification.from_pretrained(folder)
     assert model.dtype == torch.float32 and tuple(model.config.id2label.values()) == SOUNDS

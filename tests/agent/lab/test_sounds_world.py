@@ -8,8 +8,9 @@ import pytest
 
 from panmodal.agent.lab.world.acoustics import RATE, noise, power
 from panmodal.agent.lab.world.sounds import SOUNDS, SoundConfig, render_sounds, write_sounds
-from panmodal.agent.lab.world.timbres import synthesise
 from panmodal.tools.errors import InputError
+from panmodal.tools.loaders import timbres
+from panmodal.tools.loaders.timbres import synthesise
 from panmodal.tools.media.audio import Audio
 
 
@@ -70,6 +71,10 @@ def test_a_seed_sounds_the_same_again_and_splits_differ() -> None:
     once, again, other = (render_sounds(3, split=split) for split in ("train", "train", "val"))
     assert np.array_equal(once.samples, again.samples) and once.events == again.events
     assert once.events != other.events
+
+
+def test_sounds_are_made_at_the_rate_of_the_worlds_recordings() -> None:
+    assert timbres.RATE == RATE
 
 
 def test_every_class_is_heard() -> None:

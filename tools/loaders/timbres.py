@@ -1,7 +1,8 @@
-"""The sounds of the world, each a few lines of arithmetic: what it takes to tell them apart, and no more.
+"""Sixteen sounds, each a few lines of arithmetic: what it takes to tell them apart, and no more.
 
 Every sound sets in at its first sample and is over at its last. They are recipes of sound synthesis (sines and
-sweeps, decaying modes for struck things, filtered noise), not recordings: a model that knows them knows this world.
+sweeps, decaying modes for struck things, filtered noise), not recordings. The procedural world is made of them and
+``mini``'s sound generator makes them: a model that was trained on them knows them, and not what they are named after.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .acoustics import RATE, Waveform
+RATE = 16_000
+"""Samples a second."""
 
+Waveform = NDArray[np.float32]
 _Signal = NDArray[np.float64]
 
 
@@ -220,13 +223,13 @@ TIMBRES: dict[str, Timbre] = {
     "horn": Timbre(_horn, 0.3, 1.2),
     "knock": Timbre(_knock, 0.3, 1.0),
 }
-"""The classes of sounds; their order is the order of a recogniser's classes."""
+"""The classes of sounds; their order is the order of a classifier's classes."""
 
 _ATTACK, _RELEASE = 0.003, 0.01  # seconds: no click where a sound is cut off
 
 
 def synthesise(label: str, rng: np.random.Generator, length: int) -> Waveform:
-    """``length`` samples of a class of :data:`TIMBRES` at :data:`.acoustics.RATE`, its peak at full scale."""
+    """``length`` samples of a class of :data:`TIMBRES` at :data:`RATE`, its peak at full scale."""
     sound = TIMBRES[label].make(rng, length)
     attack, release = (min(length // 2, round(seconds * RATE)) for seconds in (_ATTACK, _RELEASE))
     sound[:attack] *= np.linspace(0, 1, attack)
