@@ -106,14 +106,22 @@ def sound_classifier(order: Order) -> None:
     _train(order, train)
 
 
+def cloud_classifier(order: Order) -> None:
+    """A small ResNet that sees a cloud from several sides."""
+    _servable(order)
+    from .cloud_classifier import train
+
+    _train(order, train)
+
+
 def image_generator(order: Order) -> None:
-    """A small latent diffusion pipeline; ``minutes`` are shared by its autoencoder and its denoiser."""
+    """A small Stable Diffusion pipeline that draws pixels."""
     _servable(order)
     from .generator.train import train
 
     train(
         order.out,
-        minutes=[order.minutes],
+        minutes=order.minutes,
         seed=order.seed,
         device=order.device,
         resume_from=order.resume_from,
@@ -129,6 +137,7 @@ RECIPES: dict[str, Callable[[Order], None]] = {
     "asr": asr,
     "embedder": embedder,
     "sound_classifier": sound_classifier,
+    "cloud_classifier": cloud_classifier,
     "image_generator": image_generator,
 }
 

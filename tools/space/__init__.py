@@ -1,0 +1,1 @@
+"""Experts in space: what point clouds show, and how they look from any side."""
