@@ -1,8 +1,10 @@
 """Models of transformers, from a local folder or a hub id, through its Auto classes.
 
-One load serves several roles: a text model is ``planner`` and ``writer``, a vision-language model is these and
-``mllm``. Models of the CLIP kind are the ``embedder``, audio classification models the ``sound_classifier``. A
-``panmodal.json`` beside the weights may state ``trained_tools``, the only tools that the model plans with.
+One load serves several roles: a text model is ``planner`` and ``writer``, one that sees is these, ``mllm`` and
+``captioner``. Models of the CLIP kind are the ``embedder``, audio classification models the ``sound_classifier``, image
+classification models the ``cloud_classifier``. A ``panmodal.json`` beside the weights may state ``trained_tools``, the
+only tools that the model plans with; for a ``cloud_classifier`` it states ``views``, ``{"count": 6, "side": 40}``: from
+how many sides the model looks at a cloud, and the side of a view in pixels.
 """
 
 from pathlib import Path
@@ -21,11 +23,12 @@ from .checkpoints import (
 )
 
 FACTS = "panmodal.json"
+_MOST_VIEWS, _MOST_SIDE = 64, 512  # of a cloud; what a damaged file states shall not fill the memory
 
 
 class TransformersLoader:
-    """Opens models of transformers. Options: ``max_side``, pixels to shrink pictures to; ``threshold`` and
-    ``multi_label`` of sounds."""
+    """Opens models of transformers. Options: ``max_side``, pixels to shrink pictures to; ``question`` that asks for a
+    caption; ``threshold`` and ``multi_label`` of sounds."""
 
     name = "transformers"
 
@@ -51,6 +54,10 @@ class TransformersLoader:
             from .transformers_audio import AudioClassifierBackbone
 
             return AudioClassifierBackbone(spec, folder, digest)
+        if spec.role == "cloud_classifier":
+            from .transformers_clouds import CloudClassifierBackbone
+
+            return CloudClassifierBackbone(spec, folder, digest, *views(spec, folder))
         from .transformers_model import TransformersBackbone
 
         return TransformersBackbone(spec, folder, digest, trained_tools(spec, folder))
@@ -63,6 +70,19 @@ def trained_tools(spec: ModelSpec, folder: Path) -> tuple[str, ...] | None:
     facts: dict[str, Any] = read_json(spec, folder / FACTS)
     names = facts.get("trained_tools")
     return tuple(str(name) for name in names) if names is not None else None
+
+
+def views(spec: ModelSpec, folder: Path) -> tuple[int, int]:
+    """From how many sides the model looks at a cloud, and a view's side in pixels. Raises ``CheckpointBroken``."""
+    stated = read_json(spec, folder / FACTS).get("views")
+    count, side = (stated.get(name) if isinstance(stated, dict) else None for name in ("count", "side"))
+    if not (type(count) is int and type(side) is int and 1 <= count <= _MOST_VIEWS and 1 <= side <= _MOST_SIDE):
+        raise broken(
+            spec,
+            f"{FACTS} states the views {stated!r}",
+            f'state "views": {{"count": 1 to {_MOST_VIEWS}, "side": 1 to {_MOST_SIDE}}} in it, as it was trained with',
+        )
+    return count, side
 
 
 def _checked(spec: ModelSpec) -> ModelSpec:

@@ -36,6 +36,9 @@ def ship(model: Path, place: Path, count: int, seed: int) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         shutil.copyfile(model / name, place / name)
+    tokenizer = place / "tokenizer.json"  # of which the library fills half with blanks
+    content = json.loads(tokenizer.read_text(encoding="utf-8"))
+    tokenizer.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
     registry = default_registry()
     facts = json.loads((model / FORMAT).read_text(encoding="utf-8"))
     known = registry.subset(facts["trained_tools"]).digest()

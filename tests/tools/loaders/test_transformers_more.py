@@ -134,3 +134,55 @@ def test_another_kind_of_model_is_refused(clip: Path, ast: Path, llama_folder: P
         LOADER.load(spec(clip, "embedder")).adapter("mllm")
     with pytest.raises(UnknownRole, match="serves the sound_classifier"):
         LOADER.load(spec(ast, "sound_classifier")).adapter("asr")
+
+
+@pytest.fixture(scope="module")
+def blip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A caption model of the kind that no one talks to."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import (
+        BlipConfig,
+        BlipForConditionalGeneration,
+        BlipImageProcessor,
+        BlipProcessor,
+        PreTrainedTokenizerFast,
+    )
+
+    folder = tmp_path_factory.mktemp("blip")
+    words = ["[PAD]", "[UNK]", "[DEC]", "[SEP]", "a", "red", "star", "over", "house"]
+    tokenizer = Tokenizer(models.WordLevel({word: k for k, word in enumerate(words)}, "[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", bos_token="[DEC]", sep_token="[SEP]"
+    )
+    torch.manual_seed(0)
+    shared = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = {
+        **shared, "vocab_size": len(words), "encoder_hidden_size": 16, "max_position_embeddings": 32,
+        "bos_token_id": 2, "sep_token_id": 3, "eos_token_id": 3, "pad_token_id": 0,
+    }  # fmt: skip
+    model = BlipForConditionalGeneration(
+        BlipConfig(text_config=text, vision_config={**shared, "image_size": 32, "patch_size": 16}, projection_dim=16)
+    )
+    model.save_pretrained(folder)
+    BlipProcessor(BlipImageProcessor(size={"height": 32, "width": 32}), fast).save_pretrained(folder)
+    return folder
+
+
+def test_a_caption_model_writes_of_each_picture_what_it_writes_of_it_alone(blip_folder: Path) -> None:
+    from transformers import BlipForConditionalGeneration, BlipProcessor
+
+    captioner = LOADER.load(ModelSpec("captioner", "transformers", str(blip_folder))).adapter("captioner")
+    rng = np.random.default_rng(0)
+    images = [Image.from_array(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)) for _ in range(3)]
+    found = captioner.caption(images, max_tokens=6)
+    model, processor = (kind.from_pretrained(blip_folder) for kind in (BlipForConditionalGeneration, BlipProcessor))
+    for image, reply in zip(images, found, strict=True):
+        made = model.eval().generate(
+            **processor(images=[image.pixels], return_tensors="pt"), max_new_tokens=6, do_sample=False
+        )
+        assert reply.text == processor.decode(made[0], skip_special_tokens=True).strip()
+        assert captioner.caption([image], max_tokens=6)[0].text == reply.text
+        assert reply.confidence is not None and 0 < reply.confidence <= 1
+        assert 1 <= reply.tokens_out <= 6
+    assert captioner.caption([]) == []
