@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .media.embedding import Embedding
     from .media.image import Image
     from .media.masks import Masks
+    from .media.point_cloud import PointCloud
     from .media.points import Points
     from .media.spans import Spans
     from .media.transcript import Transcript
@@ -110,6 +111,74 @@ class Mllm(Protocol):
         ...
 
 
+class Captioner(Protocol):
+    """Says in a sentence or two what a picture shows."""
+
+    def caption(self, images: "Sequence[Image]", *, max_tokens: int = 64, stop: StopFlag | None = None) -> list[Reply]:
+        """One caption per image, in their order. Raises ``Cancelled`` when ``stop`` was set on the way."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How one picture is to be drawn.
+
+    ``seed`` decides the noise that it begins with: the same seed, the same picture, whatever else is drawn with it.
+    ``width`` and ``height`` are pixels, ``steps`` those of sampling and ``guidance`` how closely the prompt is followed
+    (1 and less is not at all); None is what the checkpoint was made for. ``negative`` says what is not to be seen.
+    """
+
+    prompt: str
+    seed: int = 0
+    negative: str = ""
+    width: int | None = None
+    height: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+
+
+class ImageGenerator(Protocol):
+    """Draws what a text says: a new picture, a changed one, or a part of one."""
+
+    def generate(
+        self,
+        drawings: Sequence[Drawing],
+        *,
+        progress: Callable[[float], None] | None = None,
+        stop: StopFlag | None = None,
+    ) -> "list[Image]":
+        """One picture per drawing. ``progress`` is told shares in [0, 1] after every step of sampling.
+
+        Raises ``Cancelled`` when ``stop`` was set, ``WrongArgument`` for sizes and steps that the model cannot do.
+        """
+        ...
+
+    def edit(
+        self,
+        images: "Sequence[Image]",
+        drawings: Sequence[Drawing],
+        *,
+        strength: float = 0.7,
+        progress: Callable[[float], None] | None = None,
+        stop: StopFlag | None = None,
+    ) -> "list[Image]":
+        """Each image, of its own size, changed towards its drawing; ``strength`` in (0, 1], 1 keeps nothing of it."""
+        ...
+
+    def inpaint(
+        self,
+        images: "Sequence[Image]",
+        masks: "Sequence[Masks]",
+        drawings: Sequence[Drawing],
+        *,
+        strength: float = 1.0,
+        progress: Callable[[float], None] | None = None,
+        stop: StopFlag | None = None,
+    ) -> "list[Image]":
+        """Each image with what its masks cover drawn anew; every pixel outside the masks stays as it is."""
+        ...
+
+
 class Recogniser(Protocol):
     """Writes down what is said in a recording."""
 
@@ -145,6 +214,43 @@ class SoundClassifier(Protocol):
 
     def classify(self, recordings: "Sequence[Audio]") -> "list[Spans]":
         """One ``Spans`` per recording: where which sound was heard, with scores; none where nothing was."""
+        ...
+
+
+class SoundGenerator(Protocol):
+    """Makes the sound that a text names."""
+
+    @property
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """The names of the sounds that it can make; None where it takes any text."""
+        ...
+
+    def make(self, prompts: Sequence[str], *, seconds: Sequence[float | None], seeds: Sequence[int]) -> "list[Audio]":
+        """One mono recording per prompt; ``seconds`` is how long each lasts, None as long as such a sound does.
+
+        Raises ``WrongArgument`` for a text that names no sound of the vocabulary, and for lengths that it cannot do.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A class and how sure the model is of it, in [0, 1]."""
+
+    label: str
+    score: float
+
+
+class CloudClassifier(Protocol):
+    """Says which solid a point cloud shows."""
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The class names that it knows, in the model's order."""
+        ...
+
+    def classify(self, clouds: "Sequence[PointCloud]") -> list[list[Guess]]:
+        """For each cloud every class of the vocabulary, the likeliest first; scores sum to 1."""
         ...
 
 
@@ -229,6 +335,10 @@ ROLES: dict[str, type] = {
     "tts": Voice,
     "embedder": Embedder,
     "sound_classifier": SoundClassifier,
+    "captioner": Captioner,
+    "image_generator": ImageGenerator,
+    "sound_generator": SoundGenerator,
+    "cloud_classifier": CloudClassifier,
 }
 
 

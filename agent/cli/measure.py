@@ -36,6 +36,7 @@ class Recipe(StrEnum):
     asr = "asr"
     embedder = "embedder"
     sound_classifier = "sound_classifier"
+    cloud_classifier = "cloud_classifier"
     image_generator = "image_generator"
 
 
@@ -49,7 +50,12 @@ class Shipped(StrEnum):
     asr = "asr"
     tts = "tts"
     sound_classifier = "sound_classifier"
+    cloud_classifier = "cloud_classifier"
     embedder = "embedder"
+    image_generator = "image_generator"
+    captioner = "captioner"
+    sound_generator = "sound_generator"
+    video = "video"
 
 
 def bench_steps(seed: SeedOption = 0, as_json: JsonOption = False, check: CheckOption = False) -> None:

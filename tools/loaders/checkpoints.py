@@ -22,6 +22,8 @@ from urllib.parse import urlsplit
 from ..errors import CheckpointBroken, CheckpointMissing, ModelError
 from .base import ModelSpec
 
+INDEX = "model_index.json"
+"""What diffusers keeps beside the folders of a pipeline's parts."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _BYTES = MappingProxyType({"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8})
 _HEADER_BITS = MappingProxyType(
@@ -32,7 +34,10 @@ _MOST_HEADER = 100 << 20  # the format's own bound on its header, in bytes
 _NO_PART = (".md", ".txt", ".lock")  # files beside a checkpoint that do not change what it computes
 _CHUNK = 1 << 20
 # Roles that Panmodal has a training recipe for.
-_TRAINED_HERE = ("planner", "mllm", "detector", "segmenter", "asr", "embedder", "sound_classifier")
+_TRAINED_HERE = (
+    "planner", "mllm", "detector", "segmenter", "asr", "embedder", "sound_classifier", "cloud_classifier",
+    "image_generator",
+)  # fmt: skip
 
 
 def cache_folder(spec: ModelSpec) -> Path:
@@ -122,12 +127,14 @@ def digest(path: Path) -> str:
     """sha256 (hex) of a checkpoint.
 
     Of a file: of its bytes. Of a folder: of the lines ``HASH  NAME`` for its files by name, as ``sha256sum`` prints
-    them; model cards, notes and hidden files do not count.
+    them; model cards, notes and hidden files do not count. Folders within count only in a pipeline of diffusers, whose
+    parts they are; elsewhere they hold the same weights in other formats.
     """
     if path.is_file():
         return _file_digest(path)
-    files = sorted(each for each in path.iterdir() if each.is_file() and _counts(each))
-    lines = "".join(f"{_file_digest(each)}  {each.name}\n" for each in files)
+    inside = path.rglob("*") if (path / INDEX).is_file() else path.iterdir()
+    names = sorted(each.relative_to(path).as_posix() for each in inside if each.is_file() and _counts(each, path))
+    lines = "".join(f"{_file_digest(path / name)}  {name}\n" for name in names)
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
@@ -192,8 +199,10 @@ def _header(spec: ModelSpec, path: Path) -> Mapping[str, Any]:
         raise broken(spec, f"{path.name} is no safetensors file: {error}") from error
 
 
-def _counts(path: Path) -> bool:
-    return not path.name.startswith(".") and path.suffix not in _NO_PART
+def _counts(path: Path, folder: Path) -> bool:
+    hidden = any(name.startswith(".") for name in path.relative_to(folder).parts)
+    # A tokenizer's merges.txt within a pipeline is no note.
+    return not hidden and (path.suffix not in _NO_PART or (path.parent != folder and path.suffix == ".txt"))
 
 
 def _file_digest(path: Path) -> str:

@@ -15,8 +15,10 @@ LOADERS = MappingProxyType(
         "segment-anything": ".segment_anything:SegmentAnythingLoader",
         "torchvision": ".torchvision:TorchvisionLoader",
         "espeak-ng": ".espeak_ng:EspeakNgLoader",
+        "synthesis": ".synthesis:SynthesisLoader",
         "whisper": ".whisper:WhisperLoader",
         "transformers": ".transformers:TransformersLoader",
+        "diffusers": ".diffusers:DiffusersLoader",
         "openai-compatible": ".openai_compatible:OpenaiCompatibleLoader",
     }
 )

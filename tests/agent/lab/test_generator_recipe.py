@@ -1,4 +1,4 @@
-"""The image generator's recipe: prompts are true, latents standard, and diffusers' pipelines open what it writes."""
+"""The image generator's recipe: prompts are true, pixels are kept, and diffusers' pipelines open what it writes."""
 
 import json
 from collections.abc import Iterator
@@ -7,14 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, AutoPipelineForText2Image
+from diffusers import AutoPipelineForImage2Image, AutoPipelineForText2Image
 from PIL import Image as Pil
 
+import panmodal.agent.lab.mini.image_generator as part
 import panmodal.agent.lab.train.generator.train as recipe
-from panmodal.agent.lab.train.generator import autoencoder as coder
-from panmodal.agent.lab.train.generator.data import config_of, read, reduced, render_pool, told
-from panmodal.agent.lab.train.generator.denoiser import STEPS, Denoiser, Widths, build_text, build_unet, spread_steps
-from panmodal.agent.lab.train.generator.evaluate import KINDS, cases, judge, shown
+from panmodal.agent.lab.mini.apart import Overlap
+from panmodal.agent.lab.mini.shipped import shipped
+from panmodal.agent.lab.train.generator.data import SIDE, config_of, read, reduced, render_pool, told
+from panmodal.agent.lab.train.generator.denoiser import STEPS, Denoiser, build_text, build_unet, spread_steps
+from panmodal.agent.lab.train.generator.judge import KINDS, Compared, cases, judge, numbers, shown
+from panmodal.agent.lab.train.generator.pixels import CHANNELS, build_autoencoder, encoded
 from panmodal.agent.lab.train.generator.prompts import (
     HELD_OUT,
     SIDES,
@@ -35,10 +38,8 @@ from panmodal.agent.lab.world.relations import relations_of
 from panmodal.agent.lab.world.scenes import BACKGROUNDS, CLASSES, COLOURS, Scene, render_scene
 from panmodal.tools.media.boxes import Boxes
 
-TINY = recipe.Setting(
-    (8, 8, 8), Widths((16, 16, 16), 1, (False, True, True)), scenes=48, pictures=4, prompts=8, rates=(2e-3, 2e-3),
-    workers=0, bfloat16=False,
-)  # fmt: skip
+TINY = recipe.Setting(scenes=48, prompts=8, rate=2e-3, workers=0, bfloat16=False)
+CELLS = (CHANNELS, SIDE, SIDE)
 
 
 def told_scenes(count: int) -> Iterator[tuple[Scene, Prompt]]:
@@ -97,16 +98,15 @@ def test_marks_capitals_and_spellings_do_not_matter() -> None:
     assert tokens.shape == (2, 32) and tokens[1, :2].tolist() == [tokenizer.bos_token_id, tokenizer.eos_token_id]
 
 
-def test_standard_latents_show_the_same_pictures() -> None:
-    torch.manual_seed(0)
-    model, pictures = coder.build_autoencoder((8, 8, 8)).eval(), render_pool(0, 16, split="val").pictures
-    before = coder.signal_to_noise(model, pictures)
-    coder.standardise(model, pictures)
-    latents = coder.encoded(model, pictures).float()
-    assert latents.shape == (16, 4, 16, 16)
-    assert torch.allclose(latents.mean((0, 2, 3)), torch.zeros(4), atol=1e-2)
-    assert torch.allclose(latents.std((0, 2, 3)), torch.ones(4), atol=1e-2)
-    assert coder.signal_to_noise(model, pictures) == pytest.approx(before, abs=1e-3)
+def test_the_autoencoder_hands_pixels_on() -> None:
+    pictures = torch.cat([render_pool(0, 16, split="val").pictures, torch.randint(0, 256, (4, SIDE, SIDE, 3)).byte()])
+    made = build_autoencoder()
+    latents = encoded(made, pictures).float()
+    assert latents.shape == (20, *CELLS)
+    assert 0.5 < latents.std() < 1.5
+    shown = made.decode(latents / made.config.scaling_factor).sample.clamp(-1, 1)
+    back = ((shown + 1) * 127.5).round().permute(0, 2, 3, 1)
+    assert (back - pictures.float()).abs().max() <= 2
 
 
 def test_the_denoiser_learns_a_batch_by_heart() -> None:
@@ -114,8 +114,8 @@ def test_the_denoiser_learns_a_batch_by_heart() -> None:
     tokenizer, rng = build_tokenizer(), np.random.default_rng(0)
     pool = render_pool(0, 8, split="val").tellable()
     batch = told(np.arange(len(pool.rows)), pool.rows.numpy(), tokenizer, Book(), rng)
-    model = Denoiser(build_text(tokenizer), build_unet(TINY.unet))
-    latents, random = torch.randn(len(pool.rows), 4, 1, 1).repeat(1, 1, 16, 16), torch.Generator().manual_seed(0)
+    model = Denoiser(build_text(tokenizer), build_unet())
+    latents, random = torch.randn(len(pool.rows), *CELLS)[..., :1, :1].expand(-1, *CELLS), torch.Generator()
     steps = spread_steps(len(latents), random, torch.device("cpu"))
     assert steps.tolist() == sorted(steps.tolist()) and steps.min() >= 0 and steps.max() < STEPS
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3)
@@ -136,7 +136,7 @@ def test_true_pictures_are_judged_right_and_others_wrong() -> None:
             continue
         picture = reduced(scene)
         image, turned = shown(picture), shown(picture[::-1, ::-1])
-        corners = np.array([thing.box for thing in scene.objects]) * 3
+        corners = np.array([thing.box for thing in scene.objects]) * (384 / len(scene.image))
         labels = [thing.label for thing in scene.objects]
         scores = [1.0] * len(labels)
         right.append(judge(prompt, image, Boxes.of(corners, labels, scores, image)))
@@ -148,8 +148,8 @@ def test_true_pictures_are_judged_right_and_others_wrong() -> None:
         verdicts = [verdict[name] for verdict in right if name in verdict]
         assert len(verdicts) > 2 and np.mean(verdicts) > 0.9, name
     for kind in KINDS:
-        for prompt, picture in cases(kind, 3, 0, held_out=False):
-            assert picture.shape == (64, 64, 3) and all(thing.colour != UNSAID for thing in prompt.things)
+        for prompt, picture, _ in cases(kind, 3, 0):
+            assert picture.shape == (SIDE, SIDE, 3) and all(thing.colour != UNSAID for thing in prompt.things)
             assert (prompt.side != UNSAID) == (kind == "related") and len(prompt.things) == (1 if kind == "one" else 2)
 
 
@@ -159,8 +159,7 @@ def test_a_run_exports_what_the_pipelines_open_and_goes_on_after_a_kill(tmp_path
     said: list[str] = []
 
     def run(out: str, seed: int = 0, minutes: float = 0.02, earlier: Path | None = None) -> None:
-        shares = [minutes] if earlier else [minutes, minutes]
-        recipe.train(tmp_path / out, minutes=shares, seed=seed, device="cpu", resume_from=earlier, setting=TINY,
+        recipe.train(tmp_path / out, minutes=minutes, seed=seed, device="cpu", resume_from=earlier, setting=TINY,
                      log=said.append)  # fmt: skip
 
     run("a")
@@ -170,7 +169,7 @@ def test_a_run_exports_what_the_pipelines_open_and_goes_on_after_a_kill(tmp_path
     run("a", minutes=0.03)
     assert torch.load(state, weights_only=True)["step"] > killed["step"] > 0
     run("b", seed=1, earlier=tmp_path / "a")
-    assert sum("autoencoder held out: psnr" in line for line in said) == 1
+    assert sum("held out: denoising" in line for line in said) == 3
     facts = json.loads((tmp_path / "b" / "panmodal.json").read_text())
     assert facts["seed"] == 1 and facts["prompts"] % 8 == 0 and "star" in facts["words"]
 
@@ -181,15 +180,50 @@ def test_a_run_exports_what_the_pipelines_open_and_goes_on_after_a_kill(tmp_path
     first, again, other = (
         np.array(pipeline(**asked, generator=torch.Generator().manual_seed(seed)).images[0]) for seed in (1, 1, 2)
     )
-    assert first.shape == (64, 64, 3) and np.array_equal(first, again) and not np.array_equal(first, other)
-    picture, mask = Pil.fromarray(first), Pil.new("L", (64, 64), 255)
-    changed = AutoPipelineForImage2Image.from_pipe(pipeline)(**asked, image=picture, strength=0.5).images[0]
-    filled = AutoPipelineForInpainting.from_pipe(pipeline)(**asked, image=picture, mask_image=mask, height=64, width=64)
-    assert changed.size == filled.images[0].size == (64, 64)
+    assert first.shape == (SIDE, SIDE, 3) and np.array_equal(first, again) and not np.array_equal(first, other)
+    change = AutoPipelineForImage2Image.from_pipe(pipeline)
+    assert change(**asked, image=Pil.fromarray(first), strength=0.5).images[0].size == (SIDE, SIDE)
+
+    (tmp_path / "b" / "README.md").write_text("a card")
+    named = [f"image_generator.{name}" for name in ("loader=diffusers", f"checkpoint={tmp_path / 'b'}")]
+    rows = {
+        row.name: row
+        for job in part.jobs(shipped(["image_generator"], named)["image_generator"], 0, 3)
+        for row in job()
+    }
+    assert {*part.FIGURES, "edited", "inpainted", "seconds_a_picture"} < {*rows}
+    assert rows["inpainted_outside_kept"].value == 1 and rows["one_thing_colour_true"].value > 0.5
+    assert rows["one_thing_colour"].value < 0.5 and not rows["one_thing_colour"].counts  # it learned next to nothing
 
 
-def test_minutes_are_of_all_stages_or_of_each() -> None:
-    assert sum(recipe._shared([10], 2)) == pytest.approx(10) and recipe._shared([3, 4], 2) == [3, 4]
-    assert recipe._shared([5], 1) == [5]
-    with pytest.raises(ValueError, match="2 minutes for 1"):
-        recipe._shared([1, 2], 1)
+def test_changes_ask_for_what_the_true_picture_does_not_show() -> None:
+    rng = np.random.default_rng(0)
+    for case in cases("one", 12, 0, background="plain"):
+        before, truth = case.scene.objects[0], truth_of(case.scene)
+        assert case.scene.background == "plain" and truth is not None
+        asked = part._other(case, rng, label=True, colour=True, placed=True)
+        after = asked.things[0]
+        assert CLASSES[after.label] != before.label and COLOURS[after.colour] != before.colour
+        assert after.place == truth.things[0].place and PLACES[after.place] == place_of(before, len(case.scene.image))
+        recoloured = part._other(case, rng, label=False, colour=True).things[0]
+        assert CLASSES[recoloured.label] == before.label and COLOURS[recoloured.colour] != before.colour
+        mask = part._around(case)
+        assert mask[case.scene.mask(0)].all() and mask.mean() < 0.5
+
+
+def test_ratios_are_to_what_is_found_in_true_pictures() -> None:
+    found = Compared(*(np.array(some, np.bool_) for some in ([1, 1, 0, 1], [1, 0, 1, 0], [0, 0, 0, 1])))
+    assert found.ratio() == pytest.approx(2 / 3) and found.ratio(guessed=True) == pytest.approx(1 / 3)
+    assert found.ratio(np.array([0, 0])) == 1
+
+
+def test_what_measures_the_generator_was_not_trained_on(monkeypatch) -> None:
+    monkeypatch.setattr(part, "_TRAINED_SCENES", 500)
+    facts = part.apart(0, 5)
+    assert facts["splits"] == {"trained": ["train", "val"], "measured": ["test"]}
+    assert facts["streams"] == {"trained": 1256, "measured": 200, "shared": 0}
+    assert facts["wordings"]["held_out_wordings"] > 20
+    assert {case.scene.seed for kind in KINDS for case in cases(kind, 5, 0)} <= {*numbers(0, 5)}
+    monkeypatch.setattr(part, "SPLIT", "val")
+    with pytest.raises(Overlap, match="on the split val, which it is trained on"):
+        part.apart(0, 5)

@@ -32,15 +32,15 @@ from .wordings import LONGEST
 SIDE = 108  # pixels of the square input
 PATCH = 12  # pixels of a patch
 GRID = SIDE // PATCH  # patches a side; a multiple of three, so that the nine places are whole patches
-WIDTH = 160  # of both towers, and of the space that they share
-HEADS = 10
-VISION_LAYERS, TEXT_LAYERS = 6, 3
+WIDTH = 128  # of both towers, and of the space that they share
+HEADS = 8
+VISION_LAYERS, TEXT_LAYERS = 6, 2
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 _HEAD = WIDTH // HEADS  # channels of a head, and of the residual stream that hold positions at the start
 _GAIN = 1.8  # of queries and keys: a head then looks at one place and little at those beside it
 # What the heads of the first layers look at: patches (right, down) of the own one, and words behind the own one.
-_NEAR = tuple((x, y) for y in (-1, 0, 1) for x in (-1, 0, 1))
+_NEAR = tuple((x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if (x, y) != (0, 0))
 _AROUND = (_NEAR, _NEAR, _NEAR, tuple((2 * x, 2 * y) for x, y in _NEAR))
 _BEFORE = tuple(tuple((-step,) for step in range(HEADS - 1)) for _ in range(2))
 # Radians a step; the slow ones tell far places apart, the fast ones near ones.

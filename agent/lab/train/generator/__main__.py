@@ -17,19 +17,22 @@ from .train import Setting, train
 def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, nargs="+", default=[95.0], help="of both stages together, or of each")
+    parser.add_argument("--minutes", type=float, default=95.0)
     parser.add_argument("--out", type=Path, required=True, help="folder that the pipelines will open")
     parser.add_argument("--work", type=Path, help="folder for checkpoints (default: OUT.work beside it)")
-    parser.add_argument("--resume-from", type=Path, help="an exported folder to start from; its autoencoder stays")
+    parser.add_argument(
+        "--resume-from",
+        type=Path,
+        help="an exported folder to start from",
+    )
     parser.add_argument("--scenes", type=int, help="rendered before training (default: what suits the device)")
-    parser.add_argument("--pictures", type=int, help="of a step of the autoencoder")
-    parser.add_argument("--prompts", type=int, help="of a step of the denoiser")
+    parser.add_argument("--prompts", type=int, help="of a step")
     parser.add_argument("--workers", type=int, help="processes that render")
     parser.add_argument("--threads", type=int, help="of torch, on a CPU")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    sizes = {name: getattr(given, name) for name in ("scenes", "pictures", "prompts", "workers", "threads")}
+    sizes = {name: getattr(given, name) for name in ("scenes", "prompts", "workers", "threads")}
     train(
         given.out,
         minutes=given.minutes,

@@ -1,4 +1,4 @@
-"""What the generator learns from: scenes of one or two things at 64 pixels, their truth as rows, and prompts of it."""
+"""What the generator learns from: scenes of one or two things at 32 pixels, their truth as rows, and prompts of it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from transformers import PreTrainedTokenizerFast
 from ...world.scenes import BACKGROUNDS, CLASSES, COLOURS, Scene, SceneConfig, render_scene
 from .prompts import EMPTY, LENGTH, UNSAID, Book, facts_of, packed, truth_of, unpacked
 
-SIDE = 64
+SIDE = 32
 """Pixels of the square pictures."""
-PAINTED = 128  # painted at twice the size and reduced by area, as pictures are reduced in use
+PAINTED = 128  # painted larger and reduced by area, as pictures are reduced in use
 CHUNK = 256  # scenes that a worker hands over at once
 SEEDS = 10_000_000
 """How far apart the scenes of two training seeds begin."""

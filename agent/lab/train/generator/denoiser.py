@@ -1,4 +1,4 @@
-"""The denoiser: diffusers' UNet2DConditionModel on latents, transformers' CLIPTextModel, and the pipeline of both.
+"""The denoiser: diffusers' UNet2DConditionModel on pixels, transformers' CLIPTextModel, and the pipeline of both.
 
 The UNet sees the prompt twice: token by token by cross-attention, and as a whole beside the time step, where it scales
 and shifts every block (its `addition_embed_type="text"`, which every Stable Diffusion pipeline serves): a short way
@@ -9,11 +9,10 @@ exported, tell from its last token what the prompt says.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from diffusers import (
-    AutoencoderKL,
+    AutoencoderTiny,
     DDPMScheduler,
     DPMSolverMultistepScheduler,
     StableDiffusionPipeline,
@@ -24,11 +23,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
-from .autoencoder import CHANNELS, GRID
+from .data import SIDE
+from .pixels import CHANNELS
 from .prompts import FACTS, LENGTH, UNSAID
 
-WIDTH = 128
-"""Of the text encoder."""
+WIDTH = 96
+"""Of the text encoder, and of what the UNet is told of the time step."""
 STEPS = 1000
 """Of the noise schedule."""
 # Zero signal at the last step and v-prediction (Lin et al. 2024, "Common Diffusion Noise Schedules and Sample Steps are
@@ -42,26 +42,20 @@ _SCHEDULE = {
 _FACTS = 0.1  # weight of the heads' loss
 
 
-class Widths(NamedTuple):
-    """Channels of the UNet at 16, 8 and 4 cells a side (multiples of 8), blocks a level, and which levels attend."""
-
-    channels: tuple[int, int, int]
-    blocks: int
-    attends: tuple[bool, bool, bool]
+_CHANNELS = (24, 56, 64, 48)  # of the UNet at 32, 16, 8 and 4 cells a side: 3.2 MiB in all
+_ATTENDS = (False, False, True, True)  # to the words, and to all other cells
 
 
-def build_unet(widths: Widths) -> UNet2DConditionModel:
+def build_unet() -> UNet2DConditionModel:
     """An untrained UNet."""
-    down = tuple("CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in widths.attends)
-    up = tuple("CrossAttnUpBlock2D" if attends else "UpBlock2D" for attends in widths.attends[::-1])
     return UNet2DConditionModel(
-        sample_size=GRID,
+        sample_size=SIDE,
         in_channels=CHANNELS,
         out_channels=CHANNELS,
-        down_block_types=down,
-        up_block_types=up,
-        block_out_channels=widths.channels,
-        layers_per_block=widths.blocks,
+        down_block_types=tuple("CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in _ATTENDS),
+        up_block_types=tuple("CrossAttnUpBlock2D" if attends else "UpBlock2D" for attends in _ATTENDS[::-1]),
+        block_out_channels=_CHANNELS,
+        layers_per_block=1,
         norm_num_groups=8,
         cross_attention_dim=WIDTH,
         attention_head_dim=4,  # by an old mistake in diffusers the number of heads
@@ -69,6 +63,7 @@ def build_unet(widths: Widths) -> UNet2DConditionModel:
         addition_embed_type="text",
         addition_embed_type_num_heads=4,
         resnet_time_scale_shift="scale_shift",
+        time_embedding_dim=WIDTH,  # the usual four times the channels would be a sixth of all weights
     )
 
 
@@ -76,7 +71,7 @@ def build_text(tokenizer: PreTrainedTokenizerFast) -> CLIPTextModel:
     """An untrained text encoder for this tokenizer."""
     return CLIPTextModel(
         CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=3,
+            vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=2,
             num_attention_heads=4, max_position_embeddings=LENGTH, projection_dim=WIDTH, hidden_act="gelu",
             bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
@@ -94,7 +89,7 @@ class Denoiser(nn.Module):
         self.schedule = DDPMScheduler(**_SCHEDULE)
 
     def losses(self, latents: Tensor, tokens: Tensor, facts: Tensor, noise: Tensor, steps: Tensor) -> dict[str, Tensor]:
-        """The losses of N latents (N x CHANNELS x GRID x GRID) with their prompts, at these noises and time steps.
+        """The losses of N latents (N x CHANNELS x SIDE x SIDE) with their prompts, at these noises and time steps.
 
         Args:
             latents: of the scenes.
@@ -137,7 +132,7 @@ def spread_steps(count: int, generator: torch.Generator, device: torch.device) -
 
 
 def export(
-    autoencoder: AutoencoderKL,
+    autoencoder: AutoencoderTiny,
     text: CLIPTextModel,
     unet: UNet2DConditionModel,
     tokenizer: PreTrainedTokenizerFast,

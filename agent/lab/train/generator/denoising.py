@@ -1,98 +1,34 @@
-"""The two stages of training: the autoencoder on pictures, then text encoder and UNet on the latents of them."""
+"""The training of text encoder and UNet, step by step: prompts of rendered scenes, and noise on their pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderTiny
 from diffusers.training_utils import EMAModel
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerFast
 
-from . import autoencoder as coder
 from .data import Pool, Telling, Told, told
 from .denoiser import Denoiser, spread_steps
+from .pixels import encoded
 from .prompts import Book
 
 _DECAY = 0.999  # of the averaged weights
 
 
-class Stage(Protocol):
-    """What the runner trains."""
-
-    name: str
-    rate: float
-    """Peak of the learning rate."""
-    batch: int
-    averages: EMAModel | None
-
-    @property
-    def module(self) -> nn.Module:
-        """What is trained."""
-
-    def begin(self, step: int) -> None:
-        """Get ready to train from this step on, on other examples than the steps before."""
-
-    def losses(self) -> dict[str, Tensor]:
-        """The losses of the next batch."""
-
-    def measure(self) -> dict[str, float]:
-        """Figures of held-out scenes."""
-
-    def finish(self) -> None:
-        """What is done once, after the last step."""
-
-    def export(self) -> None:
-        """Write what can be used by now."""
-
-
-class Autoencoding:
-    """Shows pictures again that went through the latents; ends with standardised latents."""
-
-    name = "autoencoder"
-    averages = None
-
-    def __init__(
-        self, module: AutoencoderKL, pool: Pool, held_out: Pool, *, batch: int, rate: float, seed: int
-    ) -> None:
-        self.module, self.batch, self.rate, self.seed = module, batch, rate, seed
-        self._pictures, self._held_out = pool.pictures, held_out.pictures[:64].to(module.device)
-
-    def begin(self, step: int) -> None:
-        """Draw other pictures than before."""
-        self._random = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-
-    def losses(self) -> dict[str, Tensor]:
-        """Half of the pictures are seen in a mirror."""
-        chosen = torch.randint(len(self._pictures), (self.batch,), generator=self._random)
-        pictures = self._pictures[chosen].to(self.module.device)
-        half = self.batch // 2
-        return coder.losses(self.module, torch.cat([pictures[:half], pictures[half:].flip(2)]))
-
-    def measure(self) -> dict[str, float]:
-        """The peak signal-to-noise ratio, dB."""
-        return {"psnr": coder.signal_to_noise(self.module, self._held_out)}
-
-    def finish(self) -> None:
-        """Standardise the latents."""
-        coder.standardise(self.module, self._pictures[:4096])
-
-    def export(self) -> None:
-        """An autoencoder alone is no pipeline."""
-
-
 class Denoising:
-    """Denoises latents to prompts. ``write`` exports the averaged weights, which are in the module meanwhile."""
+    """Denoises pictures to prompts. ``write`` exports the averaged weights, which are in the module meanwhile.
 
-    name = "denoiser"
+    ``rate`` is the peak of the learning rate, ``batch`` the prompts of a step.
+    """
 
     def __init__(
-        self, module: Denoiser, autoencoder: AutoencoderKL, pool: Pool, held_out: Pool,
+        self, module: Denoiser, autoencoder: AutoencoderTiny, pool: Pool, held_out: Pool,
         tokenizer: PreTrainedTokenizerFast, *, batch: int, rate: float, seed: int, workers: int,
         write: Callable[[], None],
     ) -> None:  # fmt: skip
@@ -102,15 +38,15 @@ class Denoising:
         pool = pool.tellable()
         self._rows = pool.rows.numpy()
         self._device = autoencoder.device
-        self._latents = coder.encoded(autoencoder, pool.pictures)
+        self._latents = encoded(autoencoder, pool.pictures)
         self._checked = self._held(autoencoder, held_out.tellable())
 
-    def _held(self, autoencoder: AutoencoderKL, pool: Pool) -> tuple[Tensor, ...]:
+    def _held(self, autoencoder: AutoencoderTiny, pool: Pool) -> tuple[Tensor, ...]:
         """Held-out latents with prompts in held-out wordings, noises and steps: the same in every run."""
         rng, random = np.random.default_rng(0), torch.Generator(self._device).manual_seed(0)
         count = len(pool.rows)
         prompts = told(np.arange(count), pool.rows.numpy(), self._tokenizer, Book(), rng, held_out=True)
-        latents = coder.encoded(autoencoder, pool.pictures).float()
+        latents = encoded(autoencoder, pool.pictures).float()
         noise = torch.randn(latents.shape, generator=random, device=self._device)
         steps = spread_steps(count, random, self._device)
         return latents, prompts.tokens.to(self._device), prompts.facts.to(self._device), noise, steps
@@ -136,9 +72,6 @@ class Denoising:
             lost = [self.module.losses(*part)["denoising"] * len(part[0]) for part in parts]
             _, tokens, facts, *_ = self._checked
             return {"denoising": float(sum(lost)) / len(tokens), "read": self.module.reads(tokens, facts)}
-
-    def finish(self) -> None:
-        """Nothing."""
 
     def export(self) -> None:
         """The pipeline."""

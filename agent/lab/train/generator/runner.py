@@ -1,4 +1,4 @@
-"""Runs a stage against the clock, with checkpoints from which a killed run goes on."""
+"""Trains the denoiser against the clock, with checkpoints from which a killed run goes on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..schedule import learning_rate
-from .stages import Stage
+from .denoising import Denoising
 
 KEEP_EVERY = 240.0
 """Seconds between checkpoints, each of which measures and exports."""
@@ -22,87 +22,86 @@ Log = Callable[[str], None]
 
 @dataclass
 class Runner:
-    """Trains stages on ``device`` and keeps their checkpoints in ``folder``."""
+    """Trains on ``device`` and keeps checkpoints in ``folder``."""
 
     folder: Path
     device: torch.device
     bfloat16: bool
     log: Log
 
-    def run(self, stage: Stage, minutes: float) -> int:
+    def run(self, denoising: Denoising, minutes: float) -> int:
         """Train for ``minutes``, with those of a killed run, unless it is done; returns the examples seen in all."""
-        parameters = list(stage.module.parameters())
-        optimiser = torch.optim.AdamW(parameters, lr=stage.rate, betas=(0.9, 0.99), weight_decay=0.01, foreach=True)
-        spent, step, done = self._resume(stage, optimiser)
+        parameters = list(denoising.module.parameters())
+        optimiser = torch.optim.AdamW(parameters, lr=denoising.rate, betas=(0.9, 0.99), weight_decay=0.01, foreach=True)
+        spent, step, done = self._resume(denoising, optimiser)
         total = 60 * minutes
         if done:
-            return step * stage.batch
-        stage.begin(step)
-        stage.module.train()
+            return step * denoising.batch
+        denoising.begin(step)
+        denoising.module.train()
         start = time.monotonic() - spent
         told = kept = time.monotonic()
         means: dict[str, Tensor] = {}
         while (spent := time.monotonic() - start) < total:
             for group in optimiser.param_groups:
-                group["lr"] = stage.rate * learning_rate(spent, total)
-            for name, loss in self._step(stage, parameters, optimiser).items():
+                group["lr"] = denoising.rate * learning_rate(spent, total)
+            for name, loss in self._step(denoising, parameters, optimiser).items():
                 means[name] = torch.lerp(means.get(name, loss), loss, 0.02)
             step += 1
             now = time.monotonic()
             if now - told > TELL_EVERY:
                 told = now
-                self._tell(stage, spent, step, means)
+                self._tell(denoising, spent, step, means)
             if now - kept > KEEP_EVERY:
-                self._keep(stage, optimiser, spent, step, done=False)
+                self._keep(denoising, optimiser, spent, step, done=False)
                 kept = time.monotonic()
-        stage.finish()
-        self._tell(stage, spent, step, means)
-        self._keep(stage, optimiser, spent, step, done=True)
-        return step * stage.batch
+        self._tell(denoising, spent, step, means)
+        self._keep(denoising, optimiser, spent, step, done=True)
+        return step * denoising.batch
 
     def _step(
-        self, stage: Stage, parameters: list[nn.Parameter], optimiser: torch.optim.Optimizer
+        self, denoising: Denoising, parameters: list[nn.Parameter], optimiser: torch.optim.Optimizer
     ) -> dict[str, Tensor]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            losses = stage.losses()
+            losses = denoising.losses()
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
-        if stage.averages is not None:
-            stage.averages.step(parameters)
+        denoising.averages.step(parameters)
         return {name: loss.detach() for name, loss in losses.items()}
 
-    def _tell(self, stage: Stage, spent: float, step: int, means: dict[str, Tensor]) -> None:
+    def _tell(self, denoising: Denoising, spent: float, step: int, means: dict[str, Tensor]) -> None:
         losses = ", ".join(f"{name} {float(mean):.4f}" for name, mean in means.items())
-        self.log(f"{stage.name} {spent / 60:.1f} min, step {step}, {step * stage.batch} examples, loss: {losses}")
+        self.log(f"{spent / 60:.1f} min, step {step}, {step * denoising.batch} examples, loss: {losses}")
 
-    def _path(self, stage: Stage) -> Path:
-        return self.folder / f"{stage.name}.pt"
+    @property
+    def _path(self) -> Path:
+        return self.folder / "denoiser.pt"
 
-    def _resume(self, stage: Stage, optimiser: torch.optim.Optimizer) -> tuple[float, int, bool]:
-        """Take over the state of an earlier run; its seconds and steps, and whether the stage is done."""
-        if not self._path(stage).exists():
+    def _resume(self, denoising: Denoising, optimiser: torch.optim.Optimizer) -> tuple[float, int, bool]:
+        """Take over the state of an earlier run; its seconds and steps, and whether it was done."""
+        if not self._path.exists():
             return 0.0, 0, False
-        state = torch.load(self._path(stage), map_location=self.device, weights_only=True)
-        stage.module.load_state_dict(state["module"])
+        state = torch.load(self._path, map_location=self.device, weights_only=True)
+        denoising.module.load_state_dict(state["module"])
         optimiser.load_state_dict(state["optimiser"])
-        if stage.averages is not None:
-            stage.averages.load_state_dict(state["averages"])
+        denoising.averages.load_state_dict(state["averages"])
         return float(state["spent"]), int(state["step"]), bool(state["done"])
 
-    def _keep(self, stage: Stage, optimiser: torch.optim.Optimizer, spent: float, step: int, *, done: bool) -> None:
+    def _keep(
+        self, denoising: Denoising, optimiser: torch.optim.Optimizer, spent: float, step: int, *, done: bool
+    ) -> None:
         """Write a checkpoint and an export, and log the held-out figures."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        averages = None if stage.averages is None else stage.averages.state_dict()
-        state = {"module": stage.module.state_dict(), "optimiser": optimiser.state_dict(), "averages": averages,
-                 "spent": spent, "step": step, "done": done}  # fmt: skip
-        part = self._path(stage).with_suffix(".part")
+        state = {"module": denoising.module.state_dict(), "optimiser": optimiser.state_dict(),
+                 "averages": denoising.averages.state_dict(), "spent": spent, "step": step, "done": done}  # fmt: skip
+        part = self._path.with_suffix(".part")
         torch.save(state, part)
-        part.rename(self._path(stage))
-        stage.module.eval()
+        part.rename(self._path)
+        denoising.module.eval()
         with torch.no_grad():
-            figures = stage.measure()
-        stage.export()
-        stage.module.train()
-        self.log(f"{stage.name} held out: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+            figures = denoising.measure()
+        denoising.export()
+        denoising.module.train()
+        self.log("held out: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))

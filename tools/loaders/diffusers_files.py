@@ -1,0 +1,69 @@
+"""What lies in a folder that diffusers saved: its parts with their weights, and what the model is best asked for."""
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .base import ModelSpec
+from .checkpoints import INDEX, broken, read_json
+from .transformers import FACTS
+
+# What the library opens unless it is asked for a variant: one file or numbered pieces.
+_WEIGHTS = re.compile(r"(diffusion_pytorch_model|model)(-\d+-of-\d+)?\.safetensors")
+_NEEDLESS = ("safety_checker", "feature_extractor")  # parts that may be missing though the index names them
+
+
+class MadeFor(NamedTuple):
+    """How a checkpoint is best asked; None where the library knows better."""
+
+    side: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+
+
+class Parts(NamedTuple):
+    """The parts of a pipeline that have weights, each with its files, and those that are left out."""
+
+    weights: dict[str, list[Path]]
+    absent: tuple[str, ...]
+
+
+def parts_of(spec: ModelSpec, folder: Path) -> Parts:
+    """What the folder's index names. Raises ``CheckpointBroken`` for what is not there."""
+    index = read_json(spec, folder / INDEX)
+    if not isinstance(index.get("_class_name"), str):
+        raise broken(spec, f"{INDEX} names no pipeline")
+    weights: dict[str, list[Path]] = {}
+    absent: list[str] = []
+    for name, entry in index.items():
+        if not isinstance(entry, list) or len(entry) != 2 or entry[0] is None:
+            continue  # a setting of the pipeline, or a part that it does without
+        part = folder / name
+        if not part.is_dir():
+            if name not in _NEEDLESS:
+                raise broken(spec, f"there is no folder {name}, which {INDEX} names")
+            absent.append(name)
+            continue
+        files = sorted(path for path in part.iterdir() if _WEIGHTS.fullmatch(path.name))
+        described = (part / "config.json").is_file()
+        if files and not described:
+            raise broken(spec, f"there is no {name}/config.json")
+        if described and not files:
+            hint = "get its weights as safetensors, which run no code, and not as a variant of them alone"
+            raise broken(spec, f"{name} holds no weights as safetensors", hint)
+        if files:
+            weights[name] = files
+    return Parts(weights, tuple(absent))
+
+
+def made_for_of(spec: ModelSpec, folder: Path) -> MadeFor:
+    """What the checkpoint says of itself. Raises ``CheckpointBroken`` for what makes no sense."""
+    if not (folder / FACTS).is_file():
+        return MadeFor()
+    facts: dict[str, Any] = read_json(spec, folder / FACTS)
+    for name in MadeFor._fields:
+        number = facts.get(name)
+        if number is not None and not (isinstance(number, int | float) and number > 0):
+            raise broken(spec, f"{FACTS} states {name} {number!r}, which is no number above 0")
+    side, steps, guidance = (facts.get(name) for name in MadeFor._fields)
+    return MadeFor(side and int(side), steps and int(steps), guidance and float(guidance))
