@@ -9,7 +9,6 @@ sees its views, and the mean of their logits is taught the class. The learning r
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import os
@@ -33,6 +32,7 @@ from ..world.clouds import CLOUD_CLASSES
 from ..world.scenes import stream
 from ..world.solids import SOLIDS, sample_surface
 from .cloud_evaluate import SIDE, VIEWS, any_turn, evaluate, measure, opened, scores, turn
+from .command import ordered
 from .schedule import learning_rate
 
 BATCH, BATCH_CUDA = 32, 256
@@ -203,16 +203,9 @@ def _save(model: ResNetForImageClassification, folder: Path, facts: dict[str, in
 
 def main() -> None:
     """Command line of the recipe."""
-    parser = argparse.ArgumentParser(description="Train the cloud classifier of the mini profile.")
-    parser.add_argument("--minutes", type=float, default=12)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--resume-from", type=Path, default=None)
-    given = parser.parse_args()
-    torch.set_num_threads(1)
-    train(**vars(given))
-    print(json.dumps(evaluate(given.out, seed=0, n=240), indent=2))
+    given = ordered("cloud classifier", minutes=12)
+    train(**given)
+    print(json.dumps(evaluate(given["out"], seed=0, n=240), indent=2))
 
 
 if __name__ == "__main__":

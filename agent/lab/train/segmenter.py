@@ -8,7 +8,6 @@ shown to the model, in training as in use, is told in ``tools/loaders/sam_builde
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import time
@@ -16,7 +15,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -40,6 +38,7 @@ from ....tools.loaders.sam_builder import (
     segment_points,
 )
 from ..world.scenes import Scene, SceneConfig, render_scene
+from .command import ordered
 from .schedule import learning_rate
 from .weights import load_full, save_half
 
@@ -327,17 +326,9 @@ def train(out: Path, *, minutes: float, seed: int, device: str, resume_from: Pat
 
 def main() -> None:
     """Command line of the recipe."""
-    parser = argparse.ArgumentParser(description="Train the segmenter of the mini profile.")
-    parser.add_argument("--minutes", type=float, default=25)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--resume-from", type=Path, default=None)
-    given = parser.parse_args()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    train(**vars(given))
-    sam = opened(given.out)
+    given = ordered("segmenter", minutes=25)
+    train(**given)
+    sam = opened(given["out"])
     for prompt in PROMPTS:
         print(prompt, json.dumps(evaluate(sam, n=200, split="test", prompt=prompt)))
 

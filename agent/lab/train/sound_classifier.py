@@ -9,7 +9,6 @@ the waves; what is measured are recordings whose waves were added. The learning 
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import os
@@ -32,6 +31,7 @@ from ....tools.loaders.timbres import TIMBRES, synthesise
 from ..world.acoustics import NOISES, RATE, Waveform, noise, power
 from ..world.scenes import stream
 from ..world.sounds import SOUNDS
+from .command import ordered
 from .schedule import learning_rate
 from .sound_evaluate import evaluate, measure, opened, scores
 
@@ -277,16 +277,9 @@ def _save(model: ASTForAudioClassification, folder: Path, facts: dict[str, int],
 
 def main() -> None:
     """Command line of the recipe."""
-    parser = argparse.ArgumentParser(description="Train the sound classifier of the mini profile.")
-    parser.add_argument("--minutes", type=float, default=12)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--resume-from", type=Path, default=None)
-    given = parser.parse_args()
-    torch.set_num_threads(1)
-    train(**vars(given))
-    print(json.dumps(evaluate(given.out, seed=0, n=400), indent=2))
+    given = ordered("sound classifier", minutes=12)
+    train(**given)
+    print(json.dumps(evaluate(given["out"], seed=0, n=400), indent=2))
 
 
 if __name__ == "__main__":

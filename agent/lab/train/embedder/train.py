@@ -11,7 +11,6 @@ looking around (see ``model``). The learning rate follows the clock.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import time
@@ -19,7 +18,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -27,6 +25,7 @@ from torch.utils.data import DataLoader
 from transformers import CLIPModel, CLIPProcessor
 
 from ...world.scenes import BACKGROUNDS
+from ..command import ordered
 from ..schedule import learning_rate
 from ..weights import load_full, save_half
 from .data import MARKS, VALUES, Batch, Pictures
@@ -207,16 +206,8 @@ def _as_made(batch: Any) -> Any:
 
 def main() -> None:
     """Command line of the recipe."""
-    parser = argparse.ArgumentParser(description="Train the embedder of the mini profile.")
-    parser.add_argument("--minutes", type=float, default=50)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--resume-from", type=Path, default=None)
-    given = parser.parse_args()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    train(**vars(given), log=lambda line: print(time.strftime("%H:%M:%S"), line, flush=True))
+    given = ordered("embedder", minutes=50)
+    train(**given)
 
 
 if __name__ == "__main__":
