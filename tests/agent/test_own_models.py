@@ -33,9 +33,9 @@ DETECT = Plan.from_data(
 @pytest.fixture
 def own_detector(tmp_path: Path) -> Path:
     """A detector of ships, sails and oars that was never trained but sees sails everywhere, as ultralytics saves it."""
-    from panmodal.tools.loaders.ultralytics_model import _tamed
+    from panmodal.tools.loaders.ultralytics_model import tamed
 
-    yolo_class = _tamed(tmp_path / "cache")
+    yolo_class = tamed(tmp_path / "cache")
     import torch
     import yaml
     from ultralytics.nn.tasks import yaml_model_load

@@ -28,7 +28,7 @@ class UltralyticsBackbone:
         """Load ``path``; raises ``CheckpointBroken`` when it holds no detector."""
         dtype_of(spec, "float32", "float16")
         device_of(spec)
-        yolo_class = _tamed(cache_folder(spec))
+        yolo_class = tamed(cache_folder(spec))
         self._spec = spec
         self._yolo, self._settings = (_from_folder if path.is_dir() else _from_file)(yolo_class, spec, path)
         self.digest = digest
@@ -97,7 +97,7 @@ class UltralyticsDetector:
         return Boxes.of(found[kept, :4], [names[index] for index in kept], np.clip(found[kept, 4], 0, 1), image)
 
 
-def _tamed(cache: Path) -> Any:
+def tamed(cache: Path) -> Any:
     """ultralytics' YOLO class, imported so that it keeps to itself.
 
     Left alone it writes settings into the user's home, prints to stdout, phones home, installs packages, loads

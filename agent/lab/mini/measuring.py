@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -15,11 +15,30 @@ from ...profiles.loading import load_profile
 from .rows import MiniFigures, Row
 from .shipped import MIB, PROFILE, Shipped, profile_bytes, shipped
 
-ROLES = ("planner", "mllm", "detector", "segmenter", "asr", "tts", "sound_classifier", "embedder")
+ROLES = (
+    "planner",
+    "mllm",
+    "captioner",
+    "detector",
+    "segmenter",
+    "asr",
+    "tts",
+    "sound_classifier",
+    "sound_generator",
+    "cloud_classifier",
+    "embedder",
+    "image_generator",
+    "video",
+)
+"""What is measured: roles, and what several of them do together, whose modules say which ones (``USES``)."""
 
 
 class Part(Protocol):
-    """The module of a role."""
+    """The module of a role, or of what other roles do together.
+
+    The latter names in ``USES`` the roles without which it cannot be measured, in ``MAY_USE`` those that it measures
+    something with where the profile has them, and its ``jobs`` are given the models of them all, by role.
+    """
 
     DEFAULT_N: int
     """How many of what it draws: requests of a split, questions of a kind, or scenes."""
@@ -27,8 +46,8 @@ class Part(Protocol):
     def apart(self, seed: int, n: int) -> dict[str, Any]:
         """Raise Overlap where what is measured was trained on; return what was compared."""
 
-    def jobs(self, model: Shipped, seed: int, n: int) -> Sequence[Callable[[], list[Row]]]:
-        """The pieces of work, each of which returns rows."""
+    def jobs(self, model: Any, seed: int, n: int) -> Sequence[Callable[[], list[Row]]]:
+        """The pieces of work on a ``Shipped`` (or a mapping of them), each of which returns rows."""
 
 
 def measure(
@@ -46,23 +65,28 @@ def measure(
     CheckpointMissing, and ProfileError for a role that the profile does not name.
     """
     named = load_profile(PROFILE, overrides).specs()
-    if unnamed := [role for role in roles if role not in named]:
+    uses = {role: _uses(role) for role in (roles or ROLES)}
+    if unnamed := [name for role in roles for name in uses[role] if name not in named]:
         raise ProfileError(
             f"the profile {PROFILE} names no {unnamed[0]}",
             hint=f"name one: --set {unnamed[0]}.loader=transformers --set {unnamed[0]}.checkpoint=FOLDER",
             field=unnamed[0],
         )
-    asked = tuple(role for role in ROLES if role in (roles or named))
+    asked = tuple(role for role in ROLES if role in uses and set(uses[role]) <= set(named))
     figures = MiniFigures("mini", seed, roles=asked)
     with tempfile.TemporaryDirectory() as cache:
-        models = shipped(asked, overrides, Path(cache))
+        parts = {role: _part(role) for role in asked}
+        wanted = {role: _wanted(role, part, named) for role, part in parts.items()}
+        models = shipped(
+            list(dict.fromkeys(name for names in wanted.values() for name in names)), overrides, Path(cache)
+        )
         _weigh(figures, models)
         work = []
-        for role in asked:
-            part = cast(Part, import_module(f".{role}", __package__))
+        for role, part in parts.items():
             count = n or part.DEFAULT_N
             figures.details.setdefault("apart", {})[role] = part.apart(seed, count)
-            work += [(role, job) for job in part.jobs(models[role], seed, count)]
+            given = {name: models[name] for name in wanted[role]}
+            work += [(role, job) for job in part.jobs(given if hasattr(part, "USES") else given[role], seed, count)]
         seconds = dict.fromkeys(asked, 0.0)
         with _quiet():
             for done, (role, job) in enumerate(work):
@@ -76,6 +100,20 @@ def measure(
     figures.lines += ["", *(f"{role}: {_told(facts)}" for role, facts in figures.details["apart"].items())]
     figures.lines.append("seconds: " + ", ".join(f"{role} {spent:.0f}" for role, spent in seconds.items()))
     return figures
+
+
+def _part(role: str) -> Part:
+    return cast(Part, import_module(f".{role}", __package__))
+
+
+def _uses(role: str) -> tuple[str, ...]:
+    """The roles whose models a part cannot do without: its own, or those that its module names."""
+    return tuple(getattr(_part(role), "USES", (role,))) if role in ROLES else (role,)
+
+
+def _wanted(role: str, part: Part, named: Collection[str]) -> tuple[str, ...]:
+    """The roles whose models a part is given, those too that it can do without."""
+    return (*_uses(role), *(name for name in getattr(part, "MAY_USE", ()) if name in named))
 
 
 @contextmanager
@@ -97,7 +135,8 @@ def _weigh(figures: MiniFigures, models: dict[str, Shipped]) -> None:
     figures.details["checkpoints"] = {role: model.to_dict() for role, model in models.items()}
     figures.lines += map(str, models.values())
     for role, model in models.items():
-        figures.add(Row(role, "checkpoint_mib", model.nbytes / MIB))
+        if role in figures.roles:
+            figures.add(Row(role, "checkpoint_mib", model.nbytes / MIB))
     figures.add(Row("profile", "profile_mib", profile_bytes() / MIB))
 
 
@@ -111,7 +150,7 @@ def _told(facts: dict[str, Any]) -> str:
             f"0 of {streams['measured']} scene streams among {streams['trained']}",
             f"0 of {pictures['measured']} pictures among {pictures['trained']}",
         ]
-    for what in ("sentences", "recordings", "scenes"):
+    for what in ("sentences", "recordings", "scenes", "clips"):
         if what in facts:
             told.append(f"0 of {facts[what]['measured']} {what} may occur in training")
     if "wordings" in facts:

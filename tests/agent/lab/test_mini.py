@@ -65,7 +65,7 @@ def test_digests_sizes_and_cards_are_shown_and_checked(
     for role, facts in figures.details["checkpoints"].items():
         assert facts["stated_by_the_profile"]
         assert facts["sha256"] in figures.render()
-        folder = "backbone" if role in ("planner", "mllm") else role
+        folder = "backbone" if role in ("planner", "mllm", "captioner") else role
         assert facts["card"] == f"package:mini/{folder}/README.md"
         assert facts["bytes"] <= 16 * 2**20
     assert figures.values["profile.profile_mib"] <= 28

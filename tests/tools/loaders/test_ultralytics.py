@@ -35,9 +35,9 @@ def folder(cache: Path) -> Path:
     """The architecture of YOLO11 at a sixteenth of its width, random weights as float16 safetensors."""
     made = cache / "tiny"
     made.mkdir()
-    from panmodal.tools.loaders.ultralytics_model import _tamed
+    from panmodal.tools.loaders.ultralytics_model import tamed
 
-    _tamed(cache)
+    tamed(cache)
     import torch
     from safetensors.torch import save_file
     from ultralytics.nn.tasks import DetectionModel, yaml_model_load

@@ -1,0 +1,49 @@
+"""What is said of things in a video: their names, and what each does when."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..media.boxes import Boxes
+from ..media.image import Image
+from ..media.spans import Spans
+from ..see.colours import COLOURS, Colour
+from ..see.filter import filter_colour
+from .motions import VERBS, Span
+from .track import RATE, Track
+
+_LOOKS = 5  # pictures in which a thing's colour is read
+
+
+def colour_of(track: Track, pictures: Sequence[Image]) -> Colour:
+    """The colour that a thing has in most of a few pictures, spread over the time in which it is seen."""
+    seen = np.flatnonzero(track.seen)
+    frames = seen[np.linspace(0, len(seen) - 1, min(_LOOKS, len(seen))).astype(int)]
+    votes: Counter[Colour] = Counter()
+    for frame in frames:
+        picture = pictures[frame]
+        box = Boxes.of(track.boxes[frame][None], [track.label], [track.score], picture)
+        votes.update(colour for colour in COLOURS if len(filter_colour(picture, box, colour)))
+    return votes.most_common(1)[0][0]
+
+
+def told(
+    tracks: Sequence[Track], found: Sequence[Sequence[Span]], pictures: Sequence[Image], rate: float = RATE
+) -> Spans:
+    """What all things do, by time, each span labelled like "red star moves left" and scored as the thing's boxes are.
+
+    ``found`` are the spans of the tracks as ``motions`` gives them, in frames of ``rate`` a second.
+    """
+    rows = sorted(
+        (
+            span.start / rate,
+            span.end / rate,
+            f"{colour_of(track, pictures)} {track.label} {VERBS[span.motion]}",
+            track.score,
+        )
+        for track, spans in zip(tracks, found, strict=True)
+        for span in spans
+    )
+    times = np.array([row[:2] for row in rows]).reshape(-1, 2)
+    return Spans.of(times, [row[2] for row in rows], [row[3] for row in rows])
