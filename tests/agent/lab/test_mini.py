@@ -3,7 +3,7 @@
 import json
 import shutil
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from panmodal.agent.lab.train.mllm.phrasings import Phrasing as Wording
 from panmodal.agent.lab.train.planner.catalog import Catalog
 from panmodal.agent.lab.train.planner.phrasings import FOLDER
 from panmodal.agent.lab.world.scenes import render_scene, stream
+from panmodal.agent.profiles.loading import load_profile
 from panmodal.tools.errors import CheckpointBroken, ProfileError
 from panmodal.tools.registry import default_registry
 
@@ -38,9 +39,7 @@ def figures() -> MiniFigures:
 
 
 def test_every_figure_with_a_target_is_measured_on_the_shipped_models(figures: MiniFigures) -> None:
-    assert {*measuring.ROLES} - {*figures.roles} == {"embedder"}  # which mini does not serve yet
-    with pytest.raises(ProfileError, match="names no embedder"):
-        measuring.measure(seed=77, n=1, roles=("embedder",))
+    assert figures.roles == measuring.ROLES
     assert set(figures.targets) <= set(figures.values)
     assert {"planner.b_joined_exact", "mllm.caption_f1", "detector.map50_95", "segmenter.point_iou"} < set(
         figures.targets
@@ -51,6 +50,14 @@ def test_every_figure_with_a_target_is_measured_on_the_shipped_models(figures: M
     assert all(row.interval and row.interval[0] <= row.value + 1e-9 for row in sampled)
     assert figures.values["segmenter.box_iou"] > 0.7
     assert figures.values["detector.map50"] > 0.5
+
+
+def test_a_role_that_the_profile_does_not_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = load_profile("mini").specs()
+    without = SimpleNamespace(specs=lambda: {role: spec for role, spec in named.items() if role != "embedder"})
+    monkeypatch.setattr(measuring, "load_profile", lambda *_: without)
+    with pytest.raises(ProfileError, match="names no embedder"):
+        measuring.measure(seed=77, n=1, roles=("embedder",))
 
 
 def test_the_last_lines_are_the_figures_with_targets(figures: MiniFigures) -> None:
