@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from ....tools.loaders.registry import get_loader
 from ....tools.media.image import Image
 from ..train.mllm import evaluate
 from ..train.mllm.data import POOLS
@@ -47,7 +46,7 @@ def _seeds(seed: int, n: int) -> range:
 
 
 def _named(model: Shipped, pool: str, seed: int, n: int) -> list[Row]:
-    captioner: Any = get_loader(model.spec.loader).load(model.spec).adapter(ROLE)
+    captioner = model.adapter()
     scenes = [render_scene(number, POOLS[pool], split=evaluate.SPLIT) for number in _seeds(seed, n)]
     replies = []
     for start in range(0, n, _BATCH):

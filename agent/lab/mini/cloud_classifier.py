@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....tools.loaders.registry import get_loader
 from ....tools.media.point_cloud import PointCloud
 from ....tools.roles import CloudClassifier
 from ..train.cloud_evaluate import Points, measure, seeds
@@ -40,7 +39,7 @@ def jobs(model: Shipped, seed: int, n: int) -> Sequence[Callable[[], list[Row]]]
 
 
 def _measured(model: Shipped, seed: int, n: int) -> list[Row]:
-    classifier: Any = get_loader(model.spec.loader).load(model.spec).adapter(ROLE)
+    classifier = model.adapter()
     found = measure(partial(_scores, classifier), seed=seed, n=n, split=SPLIT)
     shares = found.brief() | {"right": found.right}
     names = ("right", "right_256_points", "right_noisy", "right_turned", "right_in_scenes")

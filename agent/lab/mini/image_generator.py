@@ -7,20 +7,19 @@ pictures, with those that nobody changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ....tools.loaders.registry import get_loader
 from ....tools.media.image import Image
 from ....tools.media.masks import Masks
 from ....tools.roles import Detector, Drawing, ImageGenerator
 from ....tools.see.colours import shares
 from ..train.generator.data import SEEDS, config_of
-from ..train.generator.evaluate import compare, profile_detector, seconds_a_picture
+from ..train.generator.evaluate import compare, seconds_a_picture
 from ..train.generator.judge import OF_CONFIG, SPLIT, Case, Compared, cases, compared, judged, look, numbers
 from ..train.generator.prompts import HELD_OUT, UNSAID, Book, Prompt, is_held_out, truth_of, wordings
 from ..world.scenes import CLASSES, COLOURS
@@ -29,6 +28,7 @@ from .rows import Row, bootstrap, share
 from .shipped import Shipped
 
 ROLE = "image_generator"
+USES = ("image_generator", "detector")
 DEFAULT_N = 60
 """Prompts of each kind."""
 # By name: the kind of prompts, the figure of the judge, and whether the wordings are held out.
@@ -61,10 +61,9 @@ def apart(seed: int, n: int) -> dict[str, Any]:
     return {**facts, "wordings": {"held_out_wordings": len(held), "trained_wordings": len(lines) - len(held)}}
 
 
-def jobs(model: Shipped, seed: int, n: int) -> Sequence[Callable[[], list[Row]]]:
+def jobs(models: Mapping[str, Shipped], seed: int, n: int) -> Sequence[Callable[[], list[Row]]]:
     """One piece of work a figure."""
-    generator: Any = get_loader(model.spec.loader).load(model.spec).adapter(ROLE)
-    detector = profile_detector(model.spec.cache)
+    generator, detector = (models[role].adapter() for role in USES)
     return [
         *(partial(_drawn, generator, detector, name, seed, n) for name in FIGURES),
         partial(_edited, generator, detector, seed, n),

@@ -69,7 +69,7 @@ def measure(
     if unnamed := [name for role in roles for name in uses[role] if name not in named]:
         raise ProfileError(
             f"the profile {PROFILE} names no {unnamed[0]}",
-            hint=f"name one: --set {unnamed[0]}.loader=transformers --set {unnamed[0]}.checkpoint=FOLDER",
+            hint=f"name one: --set {unnamed[0]}.loader=LOADER --set {unnamed[0]}.checkpoint=FOLDER",
             field=unnamed[0],
         )
     asked = tuple(role for role in ROLES if role in uses and set(uses[role]) <= set(named))

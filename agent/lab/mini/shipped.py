@@ -10,6 +10,7 @@ from typing import Any
 from ....tools.errors import CheckpointBroken
 from ....tools.loaders.base import ModelSpec
 from ....tools.loaders.checkpoints import checked_digest, digest, find_folder
+from ....tools.loaders.registry import get_loader
 from ...profiles.loading import PACKAGED, load_profile
 
 PROFILE = "mini"
@@ -28,6 +29,10 @@ class Shipped:
     nbytes: int
     """Of all files of the folder, the card too."""
     card: Path
+
+    def adapter(self) -> Any:
+        """The model, loaded, as its role's Protocol has it."""
+        return get_loader(self.spec.loader).load(self.spec).adapter(self.role)
 
     def to_dict(self) -> dict[str, Any]:
         """Facts that can be checked by hand; paths within the package stand without its place on this machine."""

@@ -8,7 +8,7 @@ repeated and cut so that it stays what it is; it does not say that the sound is 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,9 +22,10 @@ from ..world.scenes import stream
 from ..world.sounds import SOUNDS
 from .apart import Overlap, first_state
 from .rows import Row, share
-from .shipped import Shipped, shipped
+from .shipped import Shipped
 
 ROLE = "sound_generator"
+USES = ("sound_generator", "sound_classifier")
 DEFAULT_N = 192
 """Prompts: every sound in every wording and length once."""
 
@@ -67,9 +68,9 @@ def apart(seed: int, n: int) -> dict[str, Any]:
     return {"recordings": {"measured": len(measured), "trained": len(trained), "shared": 0}}
 
 
-def jobs(model: Shipped, seed: int, n: int) -> Sequence[Callable[[], list[Row]]]:
+def jobs(models: Mapping[str, Shipped], seed: int, n: int) -> Sequence[Callable[[], list[Row]]]:
     """One piece of work."""
-    return [partial(_measured, model, seed, n)]
+    return [partial(_measured, models, seed, n)]
 
 
 def _asked(seed: int, n: int) -> list[_Asked]:
@@ -86,11 +87,11 @@ def _asked(seed: int, n: int) -> list[_Asked]:
     ]
 
 
-def _measured(model: Shipped, seed: int, n: int) -> list[Row]:
-    listener = shipped(["sound_classifier"], cache=model.spec.cache)["sound_classifier"]
+def _measured(models: Mapping[str, Shipped], seed: int, n: int) -> list[Row]:
+    model, listener = (models[role] for role in USES)
     every = replace(listener.spec, options={**listener.spec.options, "threshold": 0.0})
     classifier: Any = get_loader(every.loader).load(every).adapter("sound_classifier")
-    generator: Any = get_loader(model.spec.loader).load(model.spec).adapter(ROLE)
+    generator = model.adapter()
     asked = _asked(seed, n)
     made = generator.make(
         [each.prompt for each in asked],

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ....tools.loaders.registry import get_loader
 from ..world.scenes import stream
 from ..world.sentences import is_held_out, sample_sentence
 from .apart import Overlap
 from .asr import word_errors
 from .rows import Row
-from .shipped import Shipped, shipped
+from .shipped import Shipped
 
 ROLE = "tts"
+USES = ("tts", "asr")
 DEFAULT_N = 100
 """Sentences."""
 SPLIT = "test"
@@ -28,9 +28,9 @@ def apart(seed: int, n: int) -> dict[str, Any]:
     return {"sentences": {"measured": len(said), "shared": 0}}
 
 
-def jobs(model: Shipped, seed: int, n: int) -> Sequence[Callable[[], list[Row]]]:
+def jobs(models: Mapping[str, Shipped], seed: int, n: int) -> Sequence[Callable[[], list[Row]]]:
     """One piece of work."""
-    return [partial(_read_back, model, seed, n)]
+    return [partial(_read_back, models, seed, n)]
 
 
 def _sentences(seed: int, n: int) -> list[str]:
@@ -45,9 +45,7 @@ def _sentences(seed: int, n: int) -> list[str]:
     return found
 
 
-def _read_back(model: Shipped, seed: int, n: int) -> list[Row]:
-    listener = shipped(["asr"], cache=model.spec.cache)["asr"]
-    voice: Any = get_loader(model.spec.loader).load(model.spec).adapter(ROLE)
-    asr: Any = get_loader(listener.spec.loader).load(listener.spec).adapter("asr")
+def _read_back(models: Mapping[str, Shipped], seed: int, n: int) -> list[Row]:
+    voice, asr = (models[role].adapter() for role in USES)
     said = _sentences(seed, n)
     return [word_errors(ROLE, "wer_read_back", said, asr.transcribe(voice.speak(said), language="en"))]

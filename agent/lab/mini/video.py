@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....tools.errors import EmptyInput
-from ....tools.loaders.registry import get_loader
 from ....tools.roles import Detector, ImageGenerator, Segmenter, StepContext
 from ....tools.video.animate import Animation, animate
 from ....tools.video.encoding import encoded
@@ -71,9 +70,7 @@ def apart(seed: int, n: int) -> dict[str, Any]:
 
 def jobs(models: Mapping[str, Shipped], seed: int, n: int) -> Sequence[Callable[[], list[Row]]]:
     """One piece of work, and one for clips made from words where the profile has who makes them."""
-    adapters: dict[str, Any] = {
-        role: get_loader(model.spec.loader).load(model.spec).adapter(role) for role, model in models.items()
-    }
+    adapters: dict[str, Any] = {role: model.adapter() for role, model in models.items()}
     detector = adapters["detector"]
     work = [partial(_measured, detector, seed, n)]
     if {"segmenter", "image_generator"} <= set(adapters):

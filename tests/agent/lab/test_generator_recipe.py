@@ -186,11 +186,7 @@ def test_a_run_exports_what_the_pipelines_open_and_goes_on_after_a_kill(tmp_path
 
     (tmp_path / "b" / "README.md").write_text("a card")
     named = [f"image_generator.{name}" for name in ("loader=diffusers", f"checkpoint={tmp_path / 'b'}")]
-    rows = {
-        row.name: row
-        for job in part.jobs(shipped(["image_generator"], named)["image_generator"], 0, 3)
-        for row in job()
-    }
+    rows = {row.name: row for job in part.jobs(shipped(part.USES, named), 0, 3) for row in job()}
     assert {*part.FIGURES, "edited", "inpainted", "seconds_a_picture"} < {*rows}
     assert rows["inpainted_outside_kept"].value == 1 and rows["one_thing_colour_true"].value > 0.5
     assert rows["one_thing_colour"].value < 0.5 and not rows["one_thing_colour"].counts  # it learned next to nothing

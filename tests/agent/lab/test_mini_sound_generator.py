@@ -20,7 +20,7 @@ def test_every_wording_names_its_sound_alone_and_all_are_asked_for() -> None:
 
 
 def test_what_is_made_is_heard_as_what_was_asked_for() -> None:
-    (job,) = part.jobs(shipped([part.ROLE])[part.ROLE], seed=5, n=16)
+    (job,) = part.jobs(shipped(part.USES), seed=5, n=16)
     heard, seconds = job()
     assert heard.key == "sound_generator.heard_as_asked" and heard.value >= 0.8 and heard.counts
     assert 0 < seconds.value < 1

@@ -8,7 +8,6 @@ shown where each letter sounds, which word times are read from afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +20,7 @@ from .....tools.loaders.whisper_letters import Alphabet
 from .utterances import MELS, PHONEMES
 
 STATE, HEADS = 160, 4
-ENCODER, DECODER = 4, 1
+ENCODER, DECODER = 4, 2
 CONTEXT = 320  # encoder frames: 6.4 s
 LETTERS = 128  # the longest text and its ends
 IGNORED = -100
@@ -72,23 +71,6 @@ class Learner(nn.Module):
         for block, offsets in zip(encoder.blocks, _OFFSETS, strict=False):
             _look_near(block.attn, offsets)
 
-    def take_over(self, state: Mapping[str, Tensor]) -> int:
-        """Begin with the weights of a model, of whose decoder's layers the last ones are kept; how many are not.
-
-        The last layers of a decoder do most of a recogniser's work, as those know who distilled Whisper (Gandhi et al.
-        2023, "Distil-Whisper"): one layer learns to do without the rest in a fraction of the training.
-        """
-        layers = 1 + max(int(name.split(".")[2]) for name in state if name.startswith("decoder.blocks."))
-        kept = {}
-        for name, value in state.items():
-            parts = name.split(".")
-            if name.startswith("decoder.blocks."):
-                parts[2] = str(int(parts[2]) - layers + DECODER)
-            if not name.startswith("decoder.blocks.") or int(parts[2]) >= 0:
-                kept[".".join(parts)] = value
-        self.model.load_state_dict(kept)
-        return layers - DECODER
-
     def encode(self, mel: Tensor) -> Tensor:
         """The encoder's features of N x MELS x 2T, of any length up to the context."""
         encoder = self.model.encoder
@@ -99,12 +81,8 @@ class Learner(nn.Module):
         found: Tensor = encoder.ln_post(x)
         return found
 
-    def losses(self, batch: Batch, *, writes: bool, listens: bool = True) -> dict[str, Tensor]:
-        """The losses of a batch by name; without ``writes`` the decoder rests, without ``listens`` the encoder."""
-        if not listens:
-            with torch.no_grad():
-                features = self.encode(batch.mel)
-            return self._written(batch, features)
+    def losses(self, batch: Batch, *, writes: bool) -> dict[str, Tensor]:
+        """The losses of a batch by name; without ``writes`` the decoder rests."""
         features = self.encode(batch.mel)
         found = {}
         logits = self.ctc(features).float().log_softmax(-1).transpose(0, 1)

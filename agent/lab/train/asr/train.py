@@ -72,17 +72,15 @@ def train(out: Path, *, minutes: float, seed: int, resume_from: Path | None, log
     """Train for ``minutes`` of the clock; writes model.safetensors, heads.safetensors and config.json to ``out``.
 
     ``resume_from`` is such a folder, whose weights are the start of a fresh schedule with fresh utterances; of one
-    without heads give another seed, for it does not say how far this one's went. Where its decoder has more
-    layers than the recipe's, some are left out, and only the decoder learns.
+    without heads give another seed, for it does not say how far this one's went.
     """
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     alphabet = Alphabet()
     learner = Learner(alphabet)
     facts: dict[str, Any] = {"rendered": 0, "phonemes": [""]}
-    left_out = 0
     if resume_from is not None:
-        left_out = learner.take_over(load_full(resume_from / "model.safetensors"))
+        learner.model.load_state_dict(load_full(resume_from / "model.safetensors"))
         if (resume_from / "heads.safetensors").exists():  # a shipped folder has neither: its heads begin anew
             learner.load_state_dict(load_full(resume_from / "heads.safetensors"), strict=False)
             facts = json.loads((resume_from / "facts.json").read_text(encoding="utf-8"))
@@ -99,8 +97,7 @@ def train(out: Path, *, minutes: float, seed: int, resume_from: Path | None, log
         for group in optimiser.param_groups:
             group["lr"] = PEAK * share
         learner.train()
-        writes = step >= _WRITES or resume_from is not None
-        losses = learner.losses(batch, writes=writes, listens=not left_out)
+        losses = learner.losses(batch, writes=step >= _WRITES or resume_from is not None)
         early = max(0.0, 1 - step / 4_000)
         weights = {"ctc": 0.6, "phonemes": 0.3 + 0.7 * early, "letters": 1.0, "guided": 0.15}
         optimiser.zero_grad(set_to_none=True)

@@ -34,7 +34,7 @@ PATCH = 12  # pixels of a patch
 GRID = SIDE // PATCH  # patches a side; a multiple of three, so that the nine places are whole patches
 WIDTH = 128  # of both towers, and of the space that they share
 HEADS = 8
-VISION_LAYERS, TEXT_LAYERS = 6, 2
+VISION_LAYERS, TEXT_LAYERS = 4, 2
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 _HEAD = WIDTH // HEADS  # channels of a head, and of the residual stream that hold positions at the start

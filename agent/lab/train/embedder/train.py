@@ -43,7 +43,7 @@ HELD_OUT = 100
 """Scenes of the split val that are measured with every checkpoint."""
 WEIGHTS = {"contrast": 1.0, "patches": 1.0, "shown": 1.0, "told": 0.5, "background": 0.1}
 
-_SEEN = 4  # the layer whose patches are taught; the two behind it collect
+_SEEN = 3  # the layer whose patches are taught; the one behind it collects
 _SHARES = {"label": 1.0, "colour": 1.0, "size": 0.5, "place": 0.5}
 _LARGEST = 100.0  # of the factor before cosines, as in CLIP
 Log = Callable[[str], None]
