@@ -40,7 +40,15 @@ ToolsOption = Annotated[
     list[Path] | None, typer.Option("--tools", help="Python file whose @tool functions join the request (repeatable).")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON document.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+
+
+def _seed(value: int) -> int:
+    if value < 0:
+        raise typer.BadParameter("there are seeds from 0 on")
+    return value
+
+
+SeedOption = Annotated[int, typer.Option("--seed", callback=_seed, help="Seed of everything random, from 0.")]
 
 
 def console() -> Console:

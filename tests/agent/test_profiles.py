@@ -24,7 +24,7 @@ def test_mini_is_the_default_and_its_checkpoints_lie_in_the_package(home: Home) 
     assert profile.name == "mini"
     assert profile.roles["detector"][0].checkpoint == str(PACKAGED / "mini/detector")
     assert profile.pool.limit == 512 * 2**20
-    assert set(profile.specs()) == set(ROLES) - {"writer", "image_generator"}
+    assert set(profile.specs()) == set(ROLES) - {"writer"}
 
 
 def test_two_lines_make_an_own_checkpoint_the_detector(home: Home, tmp_path: Path) -> None:

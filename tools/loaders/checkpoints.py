@@ -63,7 +63,7 @@ def find_file(spec: ModelSpec, command: str = "") -> Path:
     Raises ``CheckpointMissing``; its hint is ``command``, or for a URL the command that fetches it.
     """
     path = _downloaded(spec) if is_url(spec.checkpoint) else spec.path
-    if path.exists():
+    if os.path.exists(path):  # which is no error where the name is too long for a file
         return path
     if is_url(spec.checkpoint):
         command = f"curl --create-dirs -L -o {path} {spec.checkpoint}"
@@ -79,7 +79,7 @@ def get_file(spec: ModelSpec, command: str = "") -> Path:
 
 def find_folder(spec: ModelSpec) -> Path:
     """A checkpoint folder by path or hub id, without downloading. Raises ``CheckpointMissing``."""
-    if spec.path.is_dir():
+    if os.path.isdir(spec.path):
         return spec.path
     if not _HUB_ID.fullmatch(spec.checkpoint):
         raise missing(spec, str(spec.path), _otherwise(spec))
@@ -173,7 +173,7 @@ def read_json(spec: ModelSpec, path: Path) -> dict[str, Any]:
     """A JSON object of the checkpoint; raises ``CheckpointBroken``."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise broken(spec, f"{path.name} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise broken(spec, f"{path.name} is no JSON object")
@@ -194,8 +194,13 @@ def _header(spec: ModelSpec, path: Path) -> Mapping[str, Any]:
             if length > _MOST_HEADER:
                 raise ValueError(f"a header of {length} bytes")
             header = json.loads(file.read(length))
-        return {name: facts for name, facts in header.items() if name != "__metadata__"}
-    except (OSError, ValueError, struct.error, AttributeError) as error:
+        tensors = {name: facts for name, facts in header.items() if name != "__metadata__"}
+        for name, facts in tensors.items():
+            sized = all(type(size) is int and size >= 0 for size in facts["shape"])
+            if not sized or not isinstance(facts["dtype"], str):
+                raise ValueError(f"the shape or dtype of {name}")
+        return tensors
+    except (OSError, ValueError, struct.error, AttributeError, KeyError, TypeError, RecursionError) as error:
         raise broken(spec, f"{path.name} is no safetensors file: {error}") from error
 
 

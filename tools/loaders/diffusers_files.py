@@ -61,9 +61,13 @@ def made_for_of(spec: ModelSpec, folder: Path) -> MadeFor:
     if not (folder / FACTS).is_file():
         return MadeFor()
     facts: dict[str, Any] = read_json(spec, folder / FACTS)
-    for name in MadeFor._fields:
-        number = facts.get(name)
-        if number is not None and not (isinstance(number, int | float) and number > 0):
-            raise broken(spec, f"{FACTS} states {name} {number!r}, which is no number above 0")
-    side, steps, guidance = (facts.get(name) for name in MadeFor._fields)
-    return MadeFor(side and int(side), steps and int(steps), guidance and float(guidance))
+    stated: list[Any] = [facts.get(name) for name in MadeFor._fields]
+    side, steps, guidance = stated
+    for name, number, sensible, kind in (
+        ("side", side, type(side) is int and side > 0 and side % 8 == 0, "multiple of 8"),
+        ("steps", steps, type(steps) is int and 1 <= steps <= 1000, "whole number from 1 to 1000"),
+        ("guidance", guidance, type(guidance) in (int, float) and 0 <= guidance <= 100, "number from 0 to 100"),
+    ):
+        if number is not None and not sensible:
+            raise broken(spec, f"{FACTS} states {name} {number!r}, which is no {kind}")
+    return MadeFor(side, steps, guidance)

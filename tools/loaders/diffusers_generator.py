@@ -4,12 +4,11 @@ import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from numbers import Integral
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image as Pil
 
 from ..errors import Cancelled, ModelError, WrongArgument
@@ -20,12 +19,14 @@ from ..roles import Drawing, StopFlag
 from .base import ModelSpec
 from .diffusers_files import MadeFor
 from .diffusers_pipelines import most_steps, multiple_of, pipeline_for, quiet, side_of, usual_steps
+from .diffusers_pixels import Pixels, in_cells, pasted, resized
 from .torch_parts import computing
 
 _AT_ONCE = 8  # pictures
 _GUIDANCE = 100.0  # pictures are burnt out long before
+_LARGEST, _TIMES = 2048, 4  # pixels a side, and sides of the model: larger is too much for memory and makes no sense
+_SEEDS = 1 << 63  # that torch tells apart without a sign
 
-Pixels = NDArray[np.uint8]
 Progress = Callable[[float], None]
 
 
@@ -51,6 +52,7 @@ class PipelineGenerator:
         self._of_task = cache(lambda task: pipeline_for(spec, pipeline, task))
         self._cell, self._multiple = int(pipeline.vae_scale_factor), multiple_of(pipeline)
         self._side = made_for.side or side_of(pipeline)
+        self._most_side = max(_TIMES * self._side, _LARGEST) // self._multiple * self._multiple
         self._most_steps = most_steps(pipeline)
 
     def generate(
@@ -71,12 +73,13 @@ class PipelineGenerator:
         stop: StopFlag | None = None,
     ) -> list[Image]:
         """Each image changed at the model's size, or the drawing's, and enlarged again; its alpha plane stays."""
+        _as_many("drawings", drawings, images)
         sizes = [self._size_for(image) for image in images]
         jobs = self._jobs("edit", drawings, sizes, strength)
-        shown = [_resized(image.pixels, job.width, job.height) for image, job in zip(images, jobs, strict=True)]
+        shown = [resized(image.pixels, job.width, job.height) for image, job in zip(images, jobs, strict=True)]
         made = self._run("edit", drawings, jobs, {"image": shown}, progress, stop, strength)
         return [
-            Image.from_array(_resized(each, image.width, image.height), image.alpha)
+            Image.from_array(resized(each, image.width, image.height), image.alpha)
             for image, each in zip(images, made, strict=True)
         ]
 
@@ -91,21 +94,24 @@ class PipelineGenerator:
         stop: StopFlag | None = None,
     ) -> list[Image]:
         """Each image with only the pixels under its masks from what was drawn; they are opaque then."""
+        _as_many("drawings", drawings, images)
+        _as_many("masks", masks, images)
         for image, some in zip(images, masks, strict=True):
             same_frame(image, some)
         jobs = self._jobs("inpaint", drawings, [self._size_for(image) for image in images], strength)
-        shown = [_resized(image.pixels, job.width, job.height) for image, job in zip(images, jobs, strict=True)]
+        shown = [resized(image.pixels, job.width, job.height) for image, job in zip(images, jobs, strict=True)]
         covered = [union(some) for some in masks]
-        white = [_in_cells(mask, job, self._cell) for mask, job in zip(covered, jobs, strict=True)]
+        white = [in_cells(mask, job.width, job.height, self._cell) for mask, job in zip(covered, jobs, strict=True)]
         given = {"image": shown, "mask_image": white}
         made = self._run("inpaint", drawings, jobs, given, progress, stop, strength)
-        return [_pasted(*each) for each in zip(images, covered, made, strict=True)]
+        return [pasted(*each) for each in zip(images, covered, made, strict=True)]
 
     def _size_for(self, image: Image) -> tuple[int, int]:
-        """Width and height with the image's proportions and as many pixels as the model's square."""
+        """Width and height with as many pixels as the model's square, and the image's proportions unless extreme."""
         shrink = self._side / math.sqrt(image.width * image.height)
         width, height = (
-            max(1, round(side * shrink / self._multiple)) * self._multiple for side in (image.width, image.height)
+            min(max(1, round(side * shrink / self._multiple)) * self._multiple, self._most_side)
+            for side in (image.width, image.height)
         )
         return width, height
 
@@ -120,15 +126,17 @@ class PipelineGenerator:
         usual = self._made_for.steps or usual_steps(self._of_task(task))
         jobs = []
         for drawing, size in zip(drawings, sizes, strict=True):
-            width = size[0] if drawing.width is None else drawing.width
-            height = size[1] if drawing.height is None else drawing.height
+            _whole("seed", drawing.seed)
+            width = size[0] if drawing.width is None else _whole("width", drawing.width)
+            height = size[1] if drawing.height is None else _whole("height", drawing.height)
             for field, value in (("width", width), ("height", height)):
                 if value < 1 or value % self._multiple:
                     raise WrongArgument(
                         f"a {field} of {value} pixels is no multiple of {self._multiple}",
                         hint=f"give a multiple of {self._multiple}", field=field, limit=self._multiple,
                     )  # fmt: skip
-            steps = usual if drawing.steps is None else drawing.steps
+                _within(field, value, self._multiple, self._most_side)
+            steps = usual if drawing.steps is None else _whole("steps", drawing.steps)
             _within("steps", steps, 1, self._most_steps)
             guidance = self._made_for.guidance if drawing.guidance is None else drawing.guidance
             if guidance is not None:
@@ -157,7 +165,6 @@ class PipelineGenerator:
         takes = inspect.signature(pipeline.__call__).parameters
         for job, chosen in _together(jobs):
             watch = _Watch(len(made), len(chosen), len(jobs), job.steps, progress, stop)
-            watch.check()
             pictures = {name: [Pil.fromarray(planes[k]) for k in chosen] for name, planes in given.items()}
             asked: dict[str, Any] = {
                 "prompt": [drawings[k].prompt for k in chosen],
@@ -167,14 +174,15 @@ class PipelineGenerator:
                 "num_inference_steps": job.steps,
                 "guidance_scale": job.guidance,
                 "strength": strength,
-                "generator": [torch.Generator().manual_seed(drawings[k].seed) for k in chosen],
+                "generator": [torch.Generator().manual_seed(int(drawings[k].seed) % _SEEDS) for k in chosen],
                 "use_resolution_binning": False,  # the size is the one that was asked for
                 "callback_on_step_end": watch,
                 "callback": watch,  # of the library's older pipelines
-                "output_type": "pil",
+                "output_type": "np",
                 **pictures,
             }
             with quiet(), computing(self._spec):
+                watch.check()  # now, for another thread may have drawn until here
                 found = pipeline(
                     **{name: value for name, value in asked.items() if value is not None and name in takes}
                 )
@@ -183,7 +191,12 @@ class PipelineGenerator:
                     f"the safety checker of {self._spec.checkpoint} withholds a picture",
                     hint="ask for something else", role=self._spec.role,
                 )  # fmt: skip
-            made |= {k: np.asarray(picture, np.uint8) for k, picture in zip(chosen, found.images, strict=True)}
+            if not np.isfinite(found.images).all():
+                raise ModelError(
+                    f"{self._spec.checkpoint} draws pictures whose pixels are no numbers",
+                    hint="use dtype float32 or bfloat16, or get the checkpoint again", role=self._spec.role,
+                )  # fmt: skip
+            made |= dict(zip(chosen, (255 * found.images).round().astype(np.uint8), strict=True))
             watch.tell(1.0)
         return [made[k] for k in range(len(jobs))]
 
@@ -216,6 +229,19 @@ class _Watch:
             self._progress((self._before + self._pictures * share) / self._of)
 
 
+def _whole(field: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise WrongArgument(f"a {field} of {value!r}", hint="give a whole number", field=field)
+    return int(value)
+
+
+def _as_many(field: str, given: Sequence[object], images: Sequence[Image]) -> None:
+    if len(given) != len(images):
+        raise WrongArgument(
+            f"{len(given)} {field} for {len(images)} images", hint="give one for each image", field=field
+        )
+
+
 def _within(field: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         limit = low if value < low else high
@@ -228,25 +254,3 @@ def _together(jobs: Sequence[_Job]) -> Iterator[tuple[_Job, list[int]]]:
         places = [k for k, each in enumerate(jobs) if each == job]
         for start in range(0, len(places), _AT_ONCE):
             yield job, places[start : start + _AT_ONCE]
-
-
-def _resized(pixels: Pixels, width: int, height: int) -> Pixels:
-    """A picture (H x W x 3) or a plane (H x W) in another size: averaged where it shrinks, smooth where it grows."""
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    shrinks = width * height < pixels.shape[0] * pixels.shape[1]
-    way = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=way), np.uint8)
-
-
-def _in_cells(mask: NDArray[np.bool_], job: _Job, cell: int) -> Pixels:
-    """The mask (H x W) at the job's size, 255 in every cell of the latents of which it covers anything, else 0."""
-    touched = _resized(np.uint8(255) * mask, job.width // cell, job.height // cell) > 0
-    return np.uint8(255) * touched.repeat(cell, 0).repeat(cell, 1)
-
-
-def _pasted(image: Image, covered: NDArray[np.bool_], made: Pixels) -> Image:
-    """The image with the covered pixels (H x W) from what was made of it."""
-    pixels = np.where(covered[..., None], _resized(made, image.width, image.height), image.pixels)
-    alpha = None if image.alpha is None else np.where(covered, np.uint8(255), image.alpha)
-    return Image.from_array(pixels, alpha)

@@ -1,22 +1,24 @@
 """The working half of the diffusers loader: one pipeline in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoPipelineForText2Image
+from safetensors import safe_open
 from torch import nn
 
 from .base import ModelSpec, cannot_serve, versions
-from .checkpoints import broken, measure_safetensors
+from .checkpoints import broken
 from .diffusers_files import MadeFor, Parts
 from .diffusers_generator import PipelineGenerator
 from .diffusers_pipelines import denoiser_of, quiet
 from .torch_parts import computing, device_of, dtype_of, free, nbytes_of
 from .transformers_files import LOCAL
+
+_NAMED = 3  # of the weights that are missing
 
 
 class DiffusersBackbone:
@@ -43,7 +45,7 @@ class DiffusersBackbone:
             raise broken(spec, f"a {type(pipeline).__name__} works in a way that is not served", hint)
         modules = {name: part for name, part in pipeline.components.items() if isinstance(part, nn.Module)}
         for name, module in modules.items():
-            _check_complete(spec, name, module, parts)
+            _check_complete(spec, folder / name, module, parts.weights.get(name, ()))
         with computing(spec):
             self._pipeline: Any = pipeline.to(self._device)
         self.digest = digest
@@ -52,7 +54,7 @@ class DiffusersBackbone:
 
     def adapter(self, role: str) -> PipelineGenerator:
         """The generator."""
-        if role != "image_generator":
+        if role != "image_generator" or self._pipeline is None:
             raise cannot_serve(self._spec, role, "the image_generator")
         return PipelineGenerator(self._spec, self._pipeline, self._made_for)
 
@@ -75,8 +77,23 @@ def _opening(spec: ModelSpec) -> Iterator[None]:
         raise broken(spec, f"diffusers cannot open it: {type(error).__name__}: {told}") from error
 
 
-def _check_complete(spec: ModelSpec, name: str, module: nn.Module, parts: Parts) -> None:
-    """Raise ``CheckpointBroken`` where files lack weights, in whose place the library leaves random ones."""
-    parameters = {each.data_ptr(): each.numel() for each in module.parameters()}
-    if measure_safetensors(replace(spec, dtype="float32"), parts.weights.get(name, ())) < 4 * sum(parameters.values()):
-        raise broken(spec, f"the files of {name} lack some of its weights")
+def _check_complete(spec: ModelSpec, part: Path, module: nn.Module, files: Iterable[Path]) -> None:
+    """Raise ``CheckpointBroken`` where files lack weights, in whose place the libraries leave random ones."""
+    names: set[str] = set()
+    for path in files:
+        with safe_open(path, "pt") as file:
+            names.update(file.keys())
+    state = module.state_dict()
+    there = {state[name].data_ptr() for name in names & state.keys()}
+    missing = [name for name, value in state.items() if name not in names and value.data_ptr() not in there]  # nor tied
+    if missing:
+        # The libraries give weights of older versions their new names: they know what is missing all the same.
+        kind: Any = type(module)
+        with _opening(spec):
+            _, told = kind.from_pretrained(
+                part, use_safetensors=True, low_cpu_mem_usage=False, output_loading_info=True, **LOCAL
+            )
+        missing = [name for name in missing if name in told["missing_keys"]]
+    if missing:
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        raise broken(spec, f"the files of {part.name} lack {', '.join(missing[:_NAMED])}{more}")

@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, AutoPipelineForText2Image
@@ -21,6 +22,7 @@ _TASKS = {
 }
 _INPAINTED = 4  # channels of latents that the library's pipelines inpaint where the UNet does not see the mask
 _STEPS = 1000  # of the noise schedule, where the scheduler does not say
+_LIBRARY = RLock()
 
 
 def denoiser_of(pipeline: Any) -> Any:
@@ -30,20 +32,25 @@ def denoiser_of(pipeline: Any) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No bars and no remarks of diffusers and transformers; errors are raised all the same."""
+    """Around every use of the libraries: no bars and no remarks; errors are raised all the same.
+
+    One thread at a time, the others wait: those settings are the process's, and all tasks of a pipeline share its
+    scheduler, which counts their steps.
+    """
     libraries = (diffusers_logging, transformers_logging)
-    before = [(each.get_verbosity(), each.is_progress_bar_enabled()) for each in libraries]
-    for each in libraries:
-        each.set_verbosity_error()
-        each.disable_progress_bar()
-    try:
-        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # for the authors of checkpoints
-            yield
-    finally:
-        for each, (verbosity, bars) in zip(libraries, before, strict=True):
-            each.set_verbosity(verbosity)
-            if bars:
-                each.enable_progress_bar()
+    with _LIBRARY:
+        before = [(each.get_verbosity(), each.is_progress_bar_enabled()) for each in libraries]
+        for each in libraries:
+            each.set_verbosity_error()
+            each.disable_progress_bar()
+        try:
+            with warnings.catch_warnings(action="ignore", category=FutureWarning):  # for the authors of checkpoints
+                yield
+        finally:
+            for each, (verbosity, bars) in zip(libraries, before, strict=True):
+                each.set_verbosity(verbosity)
+                if bars:
+                    each.enable_progress_bar()
 
 
 def pipeline_for(spec: ModelSpec, pipeline: Any, task: str) -> Any:

@@ -58,8 +58,14 @@ class Synthesiser:
         A sound that lasts (rain, an engine, a ringing phone) goes on for as long as it is asked to; one that is over
         soon (a bell, a bird, a knock) comes again, a little softer, after random gaps. What is longer than asked is
         cut and fades. Without ``seconds`` it is as long as the world's sounds of that name, 0.2 to 2 s. The same words
-        and seed give the same samples, and a sound is the same whatever else is in its prompt.
+        and seed give the same samples, and a sound is the same whatever else is in its prompt. Raises WrongArgument.
         """
+        if not len(prompts) == len(seconds) == len(seeds):
+            raise WrongArgument(
+                f"{len(prompts)} prompts, {len(seconds)} lengths and {len(seeds)} seeds",
+                hint="give one of each for every sound",
+                field="prompt",
+            )
         return [self._made(*each) for each in zip(prompts, seconds, seeds, strict=True)]
 
     def _made(self, prompt: str, seconds: float | None, seed: int) -> Audio:
@@ -74,8 +80,8 @@ class Synthesiser:
             raise WrongArgument(
                 f"a sound of {seconds:g} s", hint=f"ask for {SECONDS[0]:g} to {SECONDS[1]:g} s", field="seconds"
             )
-        if seed < 0:
-            raise WrongArgument(f"a seed of {seed}", hint="seeds are whole numbers from 0", field="seed")
+        if not isinstance(seed, int | np.integer) or seed < 0:
+            raise WrongArgument(f"a seed of {seed!r}", hint="seeds are whole numbers from 0", field="seed")
         times = {label: _numbers(label, seed, _TIMES) for label in named}
         sizes = {label: _usual(label, rng) for label, rng in times.items()}
         length = max(sizes.values()) if seconds is None else round(seconds * RATE)

@@ -53,11 +53,14 @@ def free(device: torch.device) -> None:
 
 @contextmanager
 def computing(spec: ModelSpec) -> Iterator[None]:
-    """Around every call of a model: no gradients, and a full device is ``OutOfMemory``."""
+    """Around every call of a model: no gradients, and a full device or main memory is ``OutOfMemory``."""
     try:
         with torch.inference_mode():
             yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        # On a CPU torch has no class of its own for it.
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise
         free(torch.device(spec.device))
         raise OutOfMemory(
             f"{spec.device} has no memory left for the {spec.role}",

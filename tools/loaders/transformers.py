@@ -64,12 +64,14 @@ class TransformersLoader:
 
 
 def trained_tools(spec: ModelSpec, folder: Path) -> tuple[str, ...] | None:
-    """The tools that the checkpoint says it plans with; None where it says nothing."""
+    """The tools that the checkpoint says it plans with; None where it says nothing. Raises ``CheckpointBroken``."""
     if not (folder / FACTS).is_file():
         return None
     facts: dict[str, Any] = read_json(spec, folder / FACTS)
     names = facts.get("trained_tools")
-    return tuple(str(name) for name in names) if names is not None else None
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise broken(spec, f"{FACTS} states the trained_tools {names!r}", "state a list of names of tools")
+    return None if names is None else tuple(names)
 
 
 def views(spec: ModelSpec, folder: Path) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from ..media.spans import Spans
 from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
 from .torch_parts import computing, device_of, dtype_of, free, nbytes_of
-from .transformers_files import LOCAL, opening
+from .transformers_files import LOCAL, opened, opening
 
 _SECONDS = 10.0  # of a window, where the extractor does not say how much it takes in
 _FRAMES = 100  # a second, of the spectrograms whose extractors say so
@@ -40,12 +40,11 @@ class AudioClassifierBackbone:
             config = AutoConfig.from_pretrained(folder, **LOCAL)
         if type(config) not in MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING:
             raise broken(spec, f"a {config.model_type} classifies no sounds", "use an AST or another audio classifier")
+        model = opened(spec, AutoModelForAudioClassification, folder, config, dtype)
         with opening(spec):
-            kind = AutoModelForAudioClassification
-            model = kind.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True, **LOCAL)
             self._extractor: Any = AutoFeatureExtractor.from_pretrained(folder, **LOCAL)
         with computing(spec):
-            self._model: Any = model.eval().to(self._device)
+            self._model: Any = model.to(self._device)
         self.digest = digest
         self.libraries = versions("transformers", "torch")
         self.nbytes = nbytes_of(self._model)

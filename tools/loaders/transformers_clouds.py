@@ -9,14 +9,14 @@ import torch
 from numpy.typing import NDArray
 from transformers import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING, AutoConfig, AutoModelForImageClassification
 
-from ..errors import EmptyInput
+from ..errors import EmptyInput, WrongArgument
 from ..media.point_cloud import PointCloud
 from ..roles import Guess
-from ..space.views import CHANNELS, render_views
+from ..space.views import CHANNELS, LEAST, few, render_views
 from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
 from .torch_parts import computing, device_of, dtype_of, free, nbytes_of
-from .transformers_files import LOCAL, opening
+from .transformers_files import LOCAL, opened, opening
 
 _AT_ONCE = 16  # clouds
 
@@ -35,11 +35,9 @@ class CloudClassifierBackbone:
             config = AutoConfig.from_pretrained(folder, **LOCAL)
         if type(config) not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
             raise broken(spec, f"a {config.model_type} classifies no pictures", "use a ResNet or another classifier")
-        with opening(spec):
-            kind = AutoModelForImageClassification
-            model = kind.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True, **LOCAL)
+        model = opened(spec, AutoModelForImageClassification, folder, config, dtype)
         with computing(spec):
-            self._model: Any = model.eval().to(self._device)
+            self._model: Any = model.to(self._device)
         blank = torch.zeros(1, CHANNELS, side, side, dtype=dtype, device=self._device)
         try:
             with computing(spec):
@@ -72,11 +70,19 @@ class ViewClassifier:
         self.vocabulary: tuple[str, ...] = tuple(names[place] for place in sorted(names))
 
     def classify(self, clouds: Sequence[PointCloud]) -> list[list[Guess]]:
-        """Every class, the likeliest first. Raises ``EmptyInput`` for a cloud without points."""
+        """Every class, the likeliest first. Raises ``EmptyInput`` for a cloud without points, WrongArgument for one
+        with fewer than four different ones.
+        """
         for number, cloud in enumerate(clouds):
             if cloud.empty:
                 raise EmptyInput(
                     f"cloud {number + 1} of {len(clouds)} has no points, so it shows nothing", cloud=number
+                )
+            if few(cloud.points):
+                raise WrongArgument(
+                    f"cloud {number + 1} of {len(clouds)} has fewer than {LEAST} different points, so it shows nothing",
+                    field="points",
+                    cloud=number,
                 )
         starts = range(0, len(clouds), _AT_ONCE)
         return [self._ranked(row) for start in starts for row in self._scores(clouds[start : start + _AT_ONCE])]

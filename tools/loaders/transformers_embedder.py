@@ -15,7 +15,7 @@ from ..media.image import Image
 from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
 from .torch_parts import computing, device_of, dtype_of, free, nbytes_of
-from .transformers_files import LOCAL, opening
+from .transformers_files import LOCAL, opened, opening
 
 _KINDS = ("clip", "chinese_clip", "siglip", "siglip2", "metaclip_2")
 
@@ -31,11 +31,11 @@ class EmbedderBackbone:
             config = AutoConfig.from_pretrained(folder, **LOCAL)
         if config.model_type not in _KINDS:
             raise broken(spec, f"a {config.model_type} has no towers for pictures and texts", "use a CLIP or SigLIP")
+        model = opened(spec, AutoModel, folder, config, dtype)
         with opening(spec):
-            model = AutoModel.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True, **LOCAL)
             self._processor: Any = AutoProcessor.from_pretrained(folder, **LOCAL)
         with computing(spec):
-            self._model: Any = model.eval().to(self._device)
+            self._model: Any = model.to(self._device)
         self.digest = digest
         self.libraries = versions("transformers", "torch")
         self.nbytes = nbytes_of(self._model)

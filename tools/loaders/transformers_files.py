@@ -1,7 +1,8 @@
-"""How the loader of transformers opens a folder: nothing but its files, and the library's errors in our terms."""
+"""How the loader of transformers opens a folder: its files alone, all weights of them, and errors in our terms."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,16 +13,18 @@ from .checkpoints import broken
 
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 """What every ``from_pretrained`` is told."""
+_NAMED = 3  # weights that an error names
 
 
 @contextmanager
 def opening(spec: ModelSpec) -> Iterator[None]:
-    """Around opening a folder: raises ``CheckpointBroken`` when transformers cannot, and shows no bars of its own.
+    """Around opening a folder: raises ``CheckpointBroken`` when transformers cannot.
 
-    A load is told by events.
+    No bars and no reports of the library's own are shown: a load is told by events.
     """
-    shown = logging.is_progress_bar_enabled()
+    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     except torch.OutOfMemoryError:
@@ -29,8 +32,27 @@ def opening(spec: ModelSpec) -> Iterator[None]:
     except Exception as error:  # damaged or foreign files make the library raise nearly anything
         raise broken(spec, f"transformers cannot open it: {type(error).__name__}: {_first_line(error)}") from error
     finally:
+        logging.set_verbosity(verbosity)
         if shown:
             logging.enable_progress_bar()
+
+
+def opened(spec: ModelSpec, kind: Any, folder: Path, config: Any, dtype: torch.dtype) -> Any:
+    """The model of an Auto class ``kind``, on the CPU, ready to compute.
+
+    Raises ``CheckpointBroken`` unless the folder holds all its weights: the library fills gaps with random numbers.
+    """
+    with opening(spec):
+        model, told = kind.from_pretrained(
+            folder, config=config, dtype=dtype, use_safetensors=True, output_loading_info=True,
+            ignore_mismatched_sizes=True, **LOCAL,
+        )  # fmt: skip
+    gaps = [f"there is no {name}" for name in sorted(told["missing_keys"])]
+    gaps += [f"{name} is {list(found)}, not {list(wanted)}" for name, found, wanted in sorted(told["mismatched_keys"])]
+    if gaps:
+        more = f" and {len(gaps) - _NAMED} more" if len(gaps) > _NAMED else ""
+        raise broken(spec, f"its weights are not those of a {config.model_type}: {', '.join(gaps[:_NAMED])}{more}")
+    return model.eval()
 
 
 def _first_line(error: Exception) -> str:

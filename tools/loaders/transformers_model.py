@@ -18,8 +18,8 @@ from ..roles import Completion, Constraint, Message, Reply, StopFlag
 from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
 from .torch_parts import computing, device_of, dtype_of, free, nbytes_of
-from .transformers_files import LOCAL, opening
-from .transformers_writing import Writer, picture_of
+from .transformers_files import LOCAL, opened, opening
+from .transformers_writing import Writer, prompt_of
 
 
 class TransformersBackbone:
@@ -32,14 +32,15 @@ class TransformersBackbone:
         self._trained_tools = trained_tools
         with opening(spec):
             config = AutoConfig.from_pretrained(folder, **LOCAL)
-            self._looks = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
-            kind = AutoModelForImageTextToText if self._looks else AutoModelForCausalLM
-            model = kind.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True, **LOCAL)
+        self._looks = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+        kind = AutoModelForImageTextToText if self._looks else AutoModelForCausalLM
+        model = opened(spec, kind, folder, config, dtype)
+        with opening(spec):
             # Whoever turns a conversation into the model's input: a processor where it sees, else the tokenizer.
             self._speaker: Any = (AutoProcessor if self._looks else AutoTokenizer).from_pretrained(folder, **LOCAL)
             self._tokenizer: Any = self._speaker.tokenizer if self._looks else self._speaker
         with computing(spec):
-            self._model: Any = model.eval().to(self._device)
+            self._model: Any = model.to(self._device)
         self._tokenizer.padding_side = "left"  # answers start where the prompts of a batch end
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
@@ -115,8 +116,7 @@ class LanguageAdapter:
             {"role": each.role, "content": [{"type": "text", "text": each.content}] if as_parts else each.content}
             for each in messages
         ]
-        prompt: str = self._speaker.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
-        return prompt
+        return prompt_of(self._writer.spec, self._speaker, turns)
 
 
 class MllmAdapter:
@@ -129,6 +129,8 @@ class MllmAdapter:
             raise broken(
                 writer.spec, "its processor has no chat template", "add one, so that pictures find their place"
             )
+        if self._prompt("what is it", 1) == self._prompt("what is it", 0):
+            raise broken(writer.spec, "its chat template leaves pictures out", "add the one that it was trained with")
 
     def answer(
         self,
@@ -141,14 +143,8 @@ class MllmAdapter:
         """Greedy answers; a reply's confidence is the mean probability of its tokens."""
         if not questions:
             return []
-        talks = [
-            [{"role": "user", "content": [*_parts(pictures), {"type": "text", "text": question}]}]
-            for pictures, question in zip(images, questions, strict=True)
-        ]
-        prompts = [
-            self._processor.apply_chat_template(talk, add_generation_prompt=True, tokenize=False) for talk in talks
-        ]
-        shown = [[picture_of(self._writer.spec, each) for each in pictures] for pictures in images]
+        prompts = [self._prompt(question, len(pictures)) for pictures, question in zip(images, questions, strict=True)]
+        shown = [[self._writer.picture(each) for each in pictures] for pictures in images]
         inputs = self._processor(
             text=prompts,
             images=shown if any(shown) else None,
@@ -159,6 +155,10 @@ class MllmAdapter:
         tokens, chances = self._writer.write(inputs, max_tokens, stop, scores=True)
         return self._writer.replies(inputs, tokens, chances)
 
+    def _prompt(self, question: str, pictures: int) -> str:
+        content = [*[{"type": "image"}] * pictures, {"type": "text", "text": question}]
+        return prompt_of(self._writer.spec, self._processor, [{"role": "user", "content": content}])
+
 
 class CaptionAdapter:
     """A ``Captioner``: a model that is talked to is asked the spec's option ``question``; any other just writes."""
@@ -166,20 +166,29 @@ class CaptionAdapter:
     def __init__(self, writer: Writer, processor: Any) -> None:
         self._writer = writer
         self._processor = processor
-        self._asked = getattr(processor, "chat_template", None) is not None
+        asked = getattr(processor, "chat_template", None) is not None
+        self._asked = MllmAdapter(writer, processor) if asked else None
 
     def caption(self, images: Sequence[Image], *, max_tokens: int = 64, stop: StopFlag | None = None) -> list[Reply]:
-        """One greedy caption per image, as one batch."""
+        """One greedy caption per image, as one batch.
+
+        Raises ``CheckpointBroken`` for a model that must be talked to and has no chat template.
+        """
         if not images:
             return []
-        if self._asked:
+        if self._asked is not None:
             question = str(self._writer.spec.options.get("question", "Describe the picture."))
-            asked = MllmAdapter(self._writer, self._processor)
-            return asked.answer([[each] for each in images], [question] * len(images), max_tokens=max_tokens, stop=stop)
-        shown = [picture_of(self._writer.spec, each) for each in images]
-        inputs = self._processor(images=shown, return_tensors="pt")
-        return self._writer.replies(inputs, *self._writer.write(inputs, max_tokens, stop, scores=True))
-
-
-def _parts(pictures: Sequence[Image]) -> list[dict[str, str]]:
-    return [{"type": "image"} for _ in pictures]
+            shown = [[each] for each in images]
+            return self._asked.answer(shown, [question] * len(images), max_tokens=max_tokens, stop=stop)
+        inputs = self._processor(images=[self._writer.picture(each) for each in images], return_tensors="pt")
+        try:
+            written = self._writer.write(inputs, max_tokens, stop, scores=True)
+        except ValueError as error:
+            if "bos_token_id" not in str(error):
+                raise
+            raise broken(
+                self._writer.spec,
+                "it has no chat template, and it cannot write unasked",
+                "add the chat template that it was trained with",
+            ) from error
+        return self._writer.replies(inputs, *written)

@@ -1,15 +1,20 @@
 """Greedy decoding with a model of transformers: what the adapters of all its roles share."""
 
+import math
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
 import torch
+from jinja2 import TemplateError
+from PIL import Image as Pil
 from transformers import StoppingCriteria, StoppingCriteriaList
 
-from ..errors import Cancelled, TooLarge
+from ..errors import Cancelled, ModelError, ProfileError, TooLarge, WrongArgument
 from ..media.image import Image
 from ..roles import Reply, StopFlag
 from .base import ModelSpec
+from .checkpoints import broken
 from .torch_parts import computing
 
 
@@ -20,6 +25,14 @@ class Writer:
         self.spec = spec
         self.model = model
         self.tokenizer = tokenizer
+        self._side = _max_side(spec)
+
+    def picture(self, image: Image) -> Any:
+        """A Pillow picture of an image, shrunk to the spec's option ``max_side`` where it has one."""
+        picture = Pil.fromarray(image.pixels)
+        if self._side is not None:
+            picture.thumbnail((self._side, self._side))
+        return picture
 
     def write(
         self,
@@ -33,7 +46,10 @@ class Writer:
         """New tokens (N, T) for prompts (N, P), and with ``scores`` the probability of each (N, T).
 
         Inputs without ``input_ids`` are pictures that a model writes about unasked; these need ``scores``.
+        Raises WrongArgument where there is no token to write.
         """
+        if max_tokens < 1:
+            raise WrongArgument(f"{max_tokens} tokens say nothing", hint="take 1 or more", field="max_tokens")
         length = inputs["input_ids"].shape[1] if "input_ids" in inputs else 1
         settings = deepcopy(self.model.generation_config)
         settings.update(
@@ -81,7 +97,10 @@ class Writer:
         return text, count
 
     def replies(self, inputs: Any, tokens: torch.Tensor, chances: torch.Tensor | None) -> list[Reply]:
-        """One reply for each row of new tokens (N, T) and their probabilities; its confidence is their mean."""
+        """One reply for each row of new tokens (N, T) and their probabilities; its confidence is their mean.
+
+        Raises ``ModelError`` where the probabilities are no numbers.
+        """
         read = inputs["attention_mask"].sum(1).tolist() if "attention_mask" in inputs else [0] * len(tokens)
         replies: list[Reply] = []
         for row, ids in enumerate(tokens):
@@ -89,6 +108,12 @@ class Writer:
             if self.tokenizer.clean_up_tokenization_spaces:  # which the library does not do for BPE
                 text = self.tokenizer.clean_up_tokenization(text)
             sure = float(chances[row, :count].mean()) if chances is not None and count else None
+            if sure is not None and math.isnan(sure):
+                raise ModelError(
+                    f"the {self.spec.role} {self.spec.checkpoint} computes no numbers, so what it writes means nothing",
+                    hint="its weights may be damaged, or too large for its dtype: try float32",
+                    role=self.spec.role,
+                )
             replies.append(Reply(text.strip(), sure, tokens_in=read[row], tokens_out=count))
         return replies
 
@@ -103,12 +128,19 @@ class _Stopped(StoppingCriteria):  # type: ignore[misc]
         return torch.full((input_ids.shape[0],), self._stop.is_set(), device=input_ids.device)
 
 
-def picture_of(spec: ModelSpec, image: Image) -> Any:
-    """A Pillow picture of an image, shrunk to the spec's option ``max_side`` where it has one."""
-    from PIL import Image as Pil
+def prompt_of(spec: ModelSpec, speaker: Any, turns: Sequence[dict[str, Any]]) -> str:
+    """A conversation as the text that the model goes on from. Raises ``CheckpointBroken`` for a damaged template."""
+    try:
+        prompt: str = speaker.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+    except (TemplateError, TypeError) as error:
+        raise broken(spec, f"its chat template cannot be used: {error}") from error
+    return prompt
 
-    picture = Pil.fromarray(image.pixels)
+
+def _max_side(spec: ModelSpec) -> int | None:
+    """The spec's option ``max_side``; raises ``ProfileError`` for what is no number of pixels."""
     side = spec.options.get("max_side")
-    if side:
-        picture.thumbnail((side, side))
-    return picture
+    if side is None or (type(side) is int and side >= 1):
+        return side
+    field = f"{spec.role}.options.max_side"
+    raise ProfileError(f"{field} is {side!r}, not a number of pixels", hint=f"--set {field}=512", field=field)

@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import EmptyInput, WrongArgument
+from ..media.arrays import rows_of
 
 CHANNELS = 3
 """Of a view: near, far, density."""
+LEAST = 4
+"""Different points that a cloud needs: fewer are a corner at most, and no thing."""
 
 _WIDE = 0.98  # share of the points that must lie within the frame; what strays is cut off
 _FRAME = 0.9  # how much of the half side they take
@@ -41,12 +44,18 @@ def render_views(points: NDArray[np.floating[Any]], count: int = 6, side: int = 
 
     ``near`` is how near the nearest point of a pixel is to the eye, 0.2 to 1; ``far`` how near the farthest one is to
     an eye on the other side; ``density`` grows with the points of a pixel, whatever their number in the whole cloud.
-    All three are 0 where there is no point. Place and size of the cloud play no part. Raises EmptyInput without points.
+    All three are 0 where there is no point. Place and size of the cloud play no part. Raises EmptyInput without
+    points, WrongArgument for fewer than ``LEAST`` different ones, for numbers that are not finite, and for no side.
     """
-    if len(points) == 0:
+    rows: NDArray[np.float64] = rows_of(points, 3, np.float64, "points")
+    if len(rows) == 0:
         raise EmptyInput("a cloud without points cannot be seen", kind="point_cloud")
+    if few(rows):
+        raise WrongArgument(f"a cloud of fewer than {LEAST} different points cannot be seen", field="points")
+    if side < 1:
+        raise WrongArgument(f"a view of {side} pixels shows nothing", hint="take 1 or more", field="side")
     # (count, N) each: to the right, upwards and towards the eye, in [-1, 1] within the frame.
-    right, up, depth = np.moveaxis(_axes(count) @ _framed(points).T, 1, 0)
+    right, up, depth = np.moveaxis(_axes(count) @ _framed(rows).T, 1, 0)
     inside = (np.abs(right) < 1) & (np.abs(up) < 1)
     column, row = ((side * (1 + place) / 2).astype(np.intp) for place in (right, -up))
     pixel = ((np.arange(count)[:, None] * side + row) * side + column)[inside]
@@ -62,6 +71,15 @@ def render_views(points: NDArray[np.floating[Any]], count: int = 6, side: int = 
     return np.stack([_spread(near, np.maximum), _spread(far, np.maximum), density], axis=1)
 
 
+def few(points: NDArray[np.floating[Any]]) -> bool:
+    """Whether there are fewer than ``LEAST`` different points among ``points`` (N, 3)."""
+    for _ in range(LEAST - 1):
+        if len(points) == 0:
+            break
+        points = points[(points != points[0]).any(axis=1)]
+    return len(points) == 0
+
+
 def _axes(count: int) -> NDArray[np.float64]:
     """(count, 3, 3): rows to the right, upwards and towards the eye, for every direction."""
     eye = directions(count)
@@ -70,12 +88,14 @@ def _axes(count: int) -> NDArray[np.float64]:
     return np.stack([right, np.cross(eye, right), eye], axis=1)
 
 
-def _framed(points: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def _framed(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, 3) about the origin; all but a few strays no further from it than ``_FRAME``."""
-    low, high = np.quantile(points.astype(np.float64), (1 - _WIDE, _WIDE), axis=0)
+    low, high = np.quantile(points, (1 - _WIDE, _WIDE), axis=0)
     centred = points - (low + high) / 2
-    radius = float(np.quantile(np.linalg.norm(centred, axis=1), _WIDE))
-    return np.asarray(centred * (_FRAME / radius if radius else 1.0))
+    far = np.linalg.norm(centred, axis=1)
+    # Where nearly all points are one, those that stray are all there is to see.
+    radius = float(np.quantile(far, _WIDE)) or float(far.max())
+    return np.asarray(centred * (_FRAME / radius))
 
 
 def _spread(pictures: Floats, joined: Callable[[Floats, Floats], Floats]) -> Floats:

@@ -5,13 +5,14 @@ blended over what was behind it. What is returned says so, and so does the file.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..draw.cut_out import cut_out
-from ..errors import EmptyInput, WrongArgument
+from ..errors import EmptyInput, UnknownLabel, WrongArgument
 from ..frames import union
 from ..media.boxes import Boxes
 from ..media.image import Image
@@ -19,6 +20,7 @@ from ..media.video import Video
 from ..roles import Detector, Drawing, ImageGenerator, Segmenter, StepContext
 from ..see.colours import COLOURS
 from ..see.filter import filter_colour
+from ..see.nouns import clean, resolve, singulars
 from .encoding import encoded
 from .motions import MOTIONS, Span
 from .paths import Path, Stage, path_of
@@ -28,6 +30,8 @@ SECONDS = (2.0, 20.0)
 """How long a clip may last."""
 _SIDE = 224  # pixels of the square frame
 _RATE = 12  # frames a second
+_DRAWN = 0.5  # share of the work after which the pictures are drawn, as progress counts it
+_SEEDS = 2**32  # generators take so many
 _TRIES = 4  # pictures that are drawn of a thing until one shows it
 _ALIKE = 2  # of :func:`_likeness`: both name and colour
 _SIZE = 0.24  # longer side of the thing at its largest over the side of the frame
@@ -72,8 +76,9 @@ def animate(
     """A clip of a thing ("red star") that moves in one of ``MOTIONS``, drawn by the image generator and moved by us.
 
     With ``becomes`` ("blue circle") the thing turns into another in the middle, by blending both pictures. The same
-    seed gives the same clip. Raises ``EmptyInput`` where the detector finds nothing in any of the pictures drawn, and
-    ``WrongArgument`` for an unknown motion or a length outside ``SECONDS``.
+    seed draws the same pictures and moves them alike; edges may differ by a pixel. Raises ``UnknownLabel`` where no word of a thing names a class of the detector's closed
+    vocabulary, ``EmptyInput`` where it finds nothing in any of the pictures drawn, and ``WrongArgument`` for an unknown
+    motion or a length outside ``SECONDS``.
     """
     if motion not in MOTIONS:
         raise WrongArgument(f"no motion is called {motion!r}", hint=f"motions: {', '.join(MOTIONS)}", field="motion")
@@ -83,33 +88,56 @@ def animate(
             hint=f"{SECONDS[0]:g} to {SECONDS[1]:g} seconds can",
             field="seconds",
         )
-    if not thing.strip():
+    names = [singulars(name)[0] for each in (thing, becomes) if (name := clean(each))]
+    if not clean(thing):
         raise WrongArgument("there is nothing to draw", hint='name a thing, like "red star"', field="thing")
-    keyframes = [
-        _keyframe(each, image_generator, detector, segmenter, ctx) for each in (thing, becomes) if each.strip()
-    ]
-    rng = np.random.default_rng(ctx.seed)
+    classes = [_classes(name, detector.vocabulary) for name in names]  # all are checked before one is drawn
+    keyframes = []
+    for name, labels in zip(names, classes, strict=True):
+        keyframes.append(_keyframe(name, labels, image_generator, detector, segmenter, ctx))
+        ctx.progress(_DRAWN * len(keyframes) / len(names), f"drew the {name}")
+    rng = np.random.default_rng(ctx.seed % _SEEDS)
     frames = round(seconds * _RATE)
     path = _placed(_path(motion, frames, rng), [keyframe.thing for keyframe in keyframes], rng)
-    note = f"{METHOD}: {thing}, {motion}" + (f", becomes {becomes}" if becomes.strip() else "")
-    video = encoded(_frames(keyframes, path), _RATE, note)
+    note = f"{METHOD}: {thing}, {motion}" + (f", becomes {becomes}" if len(names) > 1 else "")
+    video = encoded(_frames(keyframes, path, ctx), _RATE, note)
     return Animation(video, tuple(keyframe.picture for keyframe in keyframes))
 
 
+def _classes(name: str, vocabulary: Sequence[str] | None) -> tuple[str, ...]:
+    """The detector's classes that words of a name mean; none where its vocabulary is open or the words are general."""
+    if vocabulary is None:
+        return ()
+    words = name.split()
+    known: list[tuple[str, ...]] = []
+    for start in range(len(words)):
+        for end in range(start + 1, len(words) + 1):
+            with suppress(UnknownLabel):
+                known.append(resolve([" ".join(words[start:end])], vocabulary))
+    return tuple(label for labels in known for label in labels) if known else resolve([name], vocabulary)
+
+
 def _keyframe(
-    thing: str, generator: ImageGenerator, detector: Detector, segmenter: Segmenter, ctx: StepContext
+    thing: str,
+    labels: Sequence[str],
+    generator: ImageGenerator,
+    detector: Detector,
+    segmenter: Segmenter,
+    ctx: StepContext,
 ) -> _Keyframe:
-    """The first picture of a few in which a thing of that name and colour is found, or else the one nearest to it."""
-    words = thing.lower().split()
-    article = "an" if words[0][0] in "aeiou" else "a"
+    """The first picture of a few in which a thing of that name and colour is found, or else the one nearest to it.
+
+    ``labels`` are the classes that the thing may be found as; none are all.
+    """
+    article = "an" if thing[0] in "aeiou" else "a"
     best: tuple[float, Image, Boxes] | None = None
     for number in range(_TRIES):
-        drawing = Drawing(f"{article} {thing} on a plain background", seed=ctx.seed * _TRIES + number)
+        drawing = Drawing(f"{article} {thing} on a plain background", seed=(ctx.seed * _TRIES + number) % _SEEDS)
         picture = _shown(generator.generate([drawing], stop=ctx.stop)[0])
         found = detector.detect([picture], [[]])[0]
         for index in range(len(found)):
             own = found.take([index])
-            likeness = _likeness(words, picture, own, detector.vocabulary or ())
+            likeness = _likeness(thing.split(), labels, picture, own)
             if best is None or likeness > best[0]:
                 best = (likeness, picture, found.take([index, *(k for k in range(len(found)) if k != index)]))
         if best is not None and best[0] >= _ALIKE:
@@ -123,9 +151,8 @@ def _keyframe(
     return _Keyframe(picture, _sheet(cut_out(picture, masks.take([0]))), _behind(picture, union(masks)))
 
 
-def _likeness(words: Sequence[str], picture: Image, box: Boxes, vocabulary: Sequence[str]) -> float:
+def _likeness(words: Sequence[str], labels: Sequence[str], picture: Image, box: Boxes) -> float:
     """One for each of name and colour that is as was said, or of which nothing was said, and the score of the box."""
-    labels = [label for label in vocabulary if label in words]
     colours = [colour for colour in COLOURS if colour in words]
     named = not labels or box.labels[0] in labels
     coloured = not colours or any(len(filter_colour(picture, box, colour)) for colour in colours)
@@ -181,11 +208,12 @@ def _placed(path: Path, things: list[Sheet], rng: np.random.Generator) -> Path:
     for way, reach in zip((path.x, path.y), half, strict=True):
         low = _MARGIN - (way - reach * path.scale).min()
         high = _SIDE - _MARGIN - (way + reach * path.scale).max()
-        place.append(float(rng.uniform(low, high)))
+        # What is as large as the frame, as something of a few pixels is with its border, goes to the middle.
+        place.append(float(rng.uniform(low, high)) if low < high else float(low + high) / 2)
     return path.moved(*place)
 
 
-def _frames(keyframes: list[_Keyframe], path: Path) -> Iterator[NDArray[np.uint8]]:
+def _frames(keyframes: list[_Keyframe], path: Path, ctx: StepContext) -> Iterator[NDArray[np.uint8]]:
     """The frames: the thing on its way over what is behind it, blended into the other in the middle third."""
     frames = len(path.x)
     for frame in range(frames):
@@ -197,6 +225,7 @@ def _frames(keyframes: list[_Keyframe], path: Path) -> Iterator[NDArray[np.uint8
         if path.shown[frame]:
             laid = np.sum([_laid(each.thing, path, frame) * np.float32(share) for each, share in pairs], axis=0)
             shown = shown * (1 - laid[..., 3:] / 255) + laid[..., :3]
+        ctx.progress(_DRAWN + (1 - _DRAWN) * (frame + 1) / frames, "moving it")
         yield np.round(shown).clip(0, 255).astype(np.uint8)
 
 

@@ -10,6 +10,8 @@ from ..errors import EmptyInput, WrongArgument
 from ..media.video import Video
 
 _QUALITY = "18"  # of x264's constant rate factor: 0 loses nothing, from about 23 on one sees it
+MOST = 240
+"""Pictures a second that a video has at most."""
 _SECONDS_A_KEYFRAME = 1  # so that players and `Video.frames` reach any moment soon
 
 
@@ -17,18 +19,27 @@ def encoded(frames: Iterable[NDArray[np.uint8]], rate: int, note: str = "") -> V
     """The video (H.264 in MP4) of frames (H, W, 3) RGB 0-255, ``rate`` a second; ``note`` is its comment.
 
     Made by one thread, so that the same frames give the same bytes. Raises ``EmptyInput`` without a frame,
-    ``WrongArgument`` where frames differ in size or have odd sides, which the codec does not know.
+    ``WrongArgument`` for what is no such frame, where frames differ in size or have odd sides, which the codec does not
+    know, and for a rate that is no whole number from 1 to ``MOST``.
     """
     import av  # loads native libraries: not on the light path
 
+    if not (isinstance(rate, int | np.integer) and 1 <= rate <= MOST):
+        raise WrongArgument(
+            f"a video cannot have {rate} frames a second", hint=f"give a whole number from 1 to {MOST}", field="rate"
+        )
     buffer = io.BytesIO()
     stream, shape = None, None
     with av.open(buffer, "w", format="mp4") as container:
         container.metadata["comment"] = note
         for frame in frames:
+            if frame.ndim != 3 or frame.shape[2] != 3 or not frame.size or frame.dtype != np.uint8:
+                raise WrongArgument(
+                    f"an array {frame.shape} of {frame.dtype} is no frame", hint="give (H, W, 3) uint8", field="frames"
+                )
             if stream is None:
                 shape = frame.shape
-                stream = container.add_stream("libx264", rate=rate)
+                stream = container.add_stream("libx264", rate=int(rate))
                 stream.height, stream.width, stream.pix_fmt = shape[0], shape[1], "yuv420p"
                 stream.options = {"crf": _QUALITY, "g": str(rate * _SECONDS_A_KEYFRAME)}
                 stream.codec_context.thread_count = 1

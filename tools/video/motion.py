@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import EmptyInput
 from ..media.image import Image
 from .explaining import Signals, explained
 from .motions import Span
-from .track import RATE, Track
+from .track import RATE, Track, check_pictures, check_rate
 from .turning import turns
 
 _NOISE = (0.5, 2.0)  # pixels of a 224 pixel side: what boxes may be off by, at least and at most
@@ -26,29 +27,43 @@ _ISLAND = 0.35  # seconds of something else in the middle of a motion that are n
 def motions(tracks: Sequence[Track], pictures: Sequence[Image], rate: float = RATE) -> list[tuple[Span, ...]]:
     """What each track does, in frames of ``rate`` a second: adjoining spans from where it comes to where it goes.
 
-    A thing that only stands is said to appear or to disappear where it is not there from the first to the last picture.
+    A thing that only stands is said to appear or to disappear where it is not there from the first to the last picture;
+    of one that is never seen there is no span. Raises ``WrongArgument`` as ``check_rate`` and ``check_pictures`` do.
     """
+    check_rate(rate)
+    check_pictures(tracks, pictures)
     return [_named(track, [other for other in tracks if other is not track], pictures, rate) for track in tracks]
 
 
 def main(spans: Sequence[Span]) -> Span:
-    """The span of what a thing mainly does: the longest that is more than standing, or else of all."""
+    """The span of what a thing mainly does: the longest that is more than standing, or else of all.
+
+    Raises ``EmptyInput`` without spans.
+    """
+    if not spans:
+        raise EmptyInput("nothing is known of what the thing does", kind="spans")
     return max([span for span in spans if span.motion != "still"] or spans, key=lambda span: span.end - span.start)
 
 
 def _named(track: Track, others: Sequence[Track], pictures: Sequence[Image], rate: float) -> tuple[Span, ...]:
-    frames = len(track.boxes)
+    if not len(track.frames):
+        return ()
     first, last = _presence(track, rate)
+    if len(track.frames) == 1:
+        return (_standing(first, last, len(track.boxes)),)
     free = _free(track, others, round(rate * _NEAR))
     blink = _blinking(track.seen | ~free, rate)
     spans = _without_islands(explained(_signals(track, free, pictures, rate), first, last), rate)
     if blink is not None and not any(span.motion == "spin" for span in spans):
         spans = _with_blink(spans, blink)
     if all(span.motion == "still" for span in spans):
-        comes, goes = first > 0, last < frames
-        name = "appears" if comes else "disappears" if goes else "still"
-        spans = [Span(name, first, last)]
+        spans = [_standing(first, last, len(track.boxes))]
     return tuple(spans)
+
+
+def _standing(first: int, last: int, frames: int) -> Span:
+    comes, goes = first > 0, last < frames
+    return Span("appears" if comes else "disappears" if goes else "still", first, last)
 
 
 def _without_islands(spans: list[Span], rate: float) -> list[Span]:
@@ -65,9 +80,8 @@ def _without_islands(spans: list[Span], rate: float) -> list[Span]:
 
 def _presence(track: Track, rate: float) -> tuple[int, int]:
     """From which frame up to which a thing is there; a fifth of a second at the borders is not counted as absence."""
-    seen = np.flatnonzero(track.seen)
     near = round(rate / 5)
-    first, last = int(seen[0]), int(seen[-1]) + 1
+    first, last = int(track.frames[0]), int(track.frames[-1]) + 1
     return (0 if first <= near else first), (len(track.boxes) if last >= len(track.boxes) - near else last)
 
 

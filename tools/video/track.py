@@ -3,6 +3,9 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from heapq import heappop, heappush
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +15,8 @@ from ..media.boxes import Boxes
 from ..media.image import Image
 from ..media.video import Video
 from ..roles import Detector
+from ..see.nouns import resolve
+from .encoding import MOST
 
 RATE = 12.0
 """Pictures a second that are looked at."""
@@ -22,7 +27,7 @@ _RENAMED = 4.0  # times as far it seems to a thing that would have to change its
 _WITHIN = 0.8  # share of its pictures in which a piece of a thing lies in the thing's box
 _BOTH = 0.2  # share of the shorter track in which a thing that is half hidden may be found as two
 _AWAY = 60  # pictures after which a thing that comes is another one
-_STRAY = 3  # and after which one that comes for a single picture is
+_STRAY = 3  # and times as long as it is seen: in few pictures little speaks for its being the same
 
 
 @dataclass(frozen=True)
@@ -36,40 +41,68 @@ class Track:
     boxes: NDArray[np.float32]
     """(T, 4) left, top, right, bottom in pixels; NaN where it is not seen."""
 
-    @property
+    @cached_property
     def seen(self) -> NDArray[np.bool_]:
         """(T,): in which pictures it has a box."""
         return np.isfinite(self.boxes[:, 0])
 
+    @cached_property
+    def frames(self) -> NDArray[np.int64]:
+        """The indices of these pictures."""
+        return np.flatnonzero(self.seen)
+
     @property
     def bridged(self) -> NDArray[np.float64]:
         """The boxes (T, 4) with gaps filled by even movement; NaN before the first and after the last."""
-        t, seen = np.arange(len(self.boxes)), np.flatnonzero(self.seen)
+        if not len(self.frames):
+            return self.boxes.astype(np.float64)
+        t, seen = np.arange(len(self.boxes)), self.frames
         columns = [np.interp(t, seen, self.boxes[seen, k], left=np.nan, right=np.nan) for k in range(4)]
         return np.stack(columns, axis=1)
 
 
 def sampled(video: Video, rate: float = RATE) -> list[Image]:
-    """The pictures shown ``rate`` times a second, from the first on."""
-    if not rate > 0:
-        raise WrongArgument(f"{rate:g} pictures a second are none", field="rate")
+    """The pictures shown ``rate`` times a second, from the first on. Raises as ``check_rate`` does."""
+    check_rate(rate)
     return video.frames((np.arange(max(1, round(video.seconds * rate))) / rate).tolist())
+
+
+def check_rate(rate: float) -> None:
+    """Raises ``WrongArgument`` where so many pictures a second cannot be looked at: none, or more than videos have."""
+    if not 0 < rate <= MOST:
+        raise WrongArgument(
+            f"{rate:g} pictures a second cannot be looked at", hint=f"give more than 0, {MOST} at most", field="rate"
+        )
+
+
+def check_pictures(tracks: Sequence[Track], pictures: Sequence[Image]) -> None:
+    """Raises ``WrongArgument`` where a track is not over just these pictures."""
+    for track in tracks:
+        if len(track.boxes) != len(pictures):
+            raise WrongArgument(
+                f"a track over {len(track.boxes)} pictures does not fit {len(pictures)}",
+                hint="give the pictures in which it was followed",
+                field="pictures",
+            )
 
 
 def follow(pictures: Sequence[Image], labels: Sequence[str] = (), *, detector: Detector) -> list[Track]:
     """The things of pictures that follow each other in time, those that come first first; none where none is found.
 
-    ``labels`` keeps only things of these classes; none keeps all. Raises ``EmptyInput`` without pictures, and
-    ``WrongArgument`` where their sizes differ.
+    ``labels`` keeps only things that these nouns mean; none keeps all. Raises ``EmptyInput`` without pictures,
+    ``WrongArgument`` where their sizes differ, and ``UnknownLabel`` for a noun that a closed vocabulary lacks.
     """
+    if isinstance(labels, str):
+        raise WrongArgument("labels are a list of nouns, not one text", hint=f"give [{labels!r}]", field="labels")
     if not pictures:
         raise EmptyInput("nothing to follow: there is no picture", kind="video")
     if len({(each.width, each.height) for each in pictures}) > 1:
         raise WrongArgument("the pictures differ in size, so they are not of one video", field="pictures")
+    names = resolve(labels, detector.vocabulary)
     found: list[Boxes] = []
     for start in range(0, len(pictures), _AT_ONCE):
         some = pictures[start : start + _AT_ONCE]
-        found += detector.detect(some, [list(labels)] * len(some))
+        found += detector.detect(some, [names] * len(some))
     return joined(found)
 
 
@@ -111,39 +144,54 @@ def _part_of(track: Track, other: Track) -> bool:
 
 def _mended(tracks: list[Track]) -> list[Track]:
     """The tracks with pieces of one thing put together, the nearest first."""
-    while True:
-        pairs = [
-            (strain, i, j)
-            for i, one in enumerate(tracks)
-            for j, other in enumerate(tracks[i + 1 :], start=i + 1)
-            if (strain := _strain(one, other)) < 1
-        ]
-        if not pairs:
-            return tracks
-        _, i, j = min(pairs)
-        one, other = tracks[i], tracks[j]
-        counts = [int(each.seen.sum()) for each in (one, other)]
-        score = float(np.average([one.score, other.score], weights=counts))
-        label = max((counts[0] * one.score, one.label), (counts[1] * other.score, other.label))[1]
-        whole = Track(label, score, np.where(one.seen[:, None], one.boxes, other.boxes))
-        tracks = [track for k, track in enumerate(tracks) if k not in (i, j)] + [whole]
+    pieces: dict[int, Track] = {}
+    queue: list[tuple[float, int, int]] = []
+
+    def add(piece: Track) -> None:
+        number = next(numbers)
+        for k, other in pieces.items():
+            if (strain := _strain(other, piece)) < 1:
+                heappush(queue, (strain, k, number))
+        pieces[number] = piece
+
+    numbers = count()
+    for track in tracks:
+        add(track)
+    while queue:
+        _, i, j = heappop(queue)
+        if i in pieces and j in pieces:  # else one of them is part of something larger by now
+            add(_whole(pieces.pop(i), pieces.pop(j)))
+    return list(pieces.values())
+
+
+def _whole(one: Track, other: Track) -> Track:
+    counts = [len(each.frames) for each in (one, other)]
+    score = float(np.average([one.score, other.score], weights=counts))
+    label = max((counts[0] * one.score, one.label), (counts[1] * other.score, other.label))[1]
+    return Track(label, score, np.where(one.seen[:, None], one.boxes, other.boxes))
 
 
 def _strain(one: Track, other: Track) -> float:
     """How far a thing would have to jump from one of the tracks to the other: over 1 is too far.
 
-    A jump is counted in the thing's own sizes; more is allowed where it was away longer.
+    A jump is counted in the thing's own sizes; more is allowed where it was away longer. What was seen in few pictures
+    may not have been away for long: else things of different scenes would be one.
     """
-    both = one.seen & other.seen
-    if both.sum() > _BOTH * min(one.seen.sum(), other.seen.sum()):
+    shorter, longer = sorted((len(one.frames), len(other.frames)))
+    if longer == 1:  # only what has a path can be missing a piece
+        return np.inf
+    away = min(_AWAY, _STRAY * shorter)
+    if max(one.frames[0], other.frames[0]) - min(one.frames[-1], other.frames[-1]) > away:
+        return np.inf
+    if (one.seen & other.seen).sum() > _BOTH * shorter:
         return np.inf
     frames = np.flatnonzero(one.seen | other.seen)
-    boxes = np.where(one.seen[:, None], one.boxes, other.boxes)[frames]
-    crossing = np.flatnonzero(np.diff(one.seen[frames].astype(int)))
+    crossing = np.flatnonzero(np.diff(one.seen[frames]))
     gaps = np.diff(frames)[crossing]
+    if gaps.max() > away:
+        return np.inf
+    boxes = np.where(one.seen[:, None], one.boxes, other.boxes)[frames]
     sizes = np.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
-    jumps = np.hypot(*np.diff((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)[crossing].T) / sizes[crossing]
-    away = _AWAY if min(one.seen.sum(), other.seen.sum()) > 1 else _STRAY
-    allowed = np.where(gaps <= away, _JUMP + _DRIFT * (gaps - 1), 0)
+    jumps = np.hypot(*np.diff((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)[crossing].T) / np.maximum(sizes[crossing], 1)
     renamed = 1 if one.label == other.label else _RENAMED
-    return float((jumps / np.maximum(allowed, 1e-9)).max()) * renamed
+    return float((jumps / (_JUMP + _DRIFT * (gaps - 1))).max()) * renamed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -155,8 +156,8 @@ def _train(order: Order, train: Callable[..., None]) -> None:
 
 def _servable(order: Order, *names: str) -> None:
     """Raise InputError for an architecture that the recipe does not have, a device that torch does not, or no time."""
-    if order.minutes <= 0:
-        raise InputError(f"{order.minutes:g} minutes are no time to train in", hint="give more", field="minutes")
+    if not 0 < order.minutes < math.inf:
+        raise InputError(f"{order.minutes:g} minutes are no time to train in", hint="give some", field="minutes")
     if order.arch is not None and order.arch not in names:
         raise InputError(
             f"this recipe has no architecture {order.arch!r}",

@@ -36,6 +36,7 @@ from panmodal.agent.lab.train.generator.prompts import (
 from panmodal.agent.lab.world.captions import PATTERN_WORDS, PLACES, place_of
 from panmodal.agent.lab.world.relations import relations_of
 from panmodal.agent.lab.world.scenes import BACKGROUNDS, CLASSES, COLOURS, Scene, render_scene
+from panmodal.tools.errors import InputError, MissingFile
 from panmodal.tools.media.boxes import Boxes
 
 TINY = recipe.Setting(scenes=48, prompts=8, rate=2e-3, workers=0, bfloat16=False)
@@ -223,3 +224,13 @@ def test_what_measures_the_generator_was_not_trained_on(monkeypatch) -> None:
     monkeypatch.setattr(part, "SPLIT", "val")
     with pytest.raises(Overlap, match="on the split val, which it is trained on"):
         part.apart(0, 5)
+
+
+def test_folders_are_looked_at_before_anything_is_rendered(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for out, earlier, error, field in (
+        ("out", tmp_path / "none", MissingFile, "resume_from"), ("file/out", None, InputError, "out"),
+    ):  # fmt: skip
+        with pytest.raises(error) as wrong:
+            recipe.train(tmp_path / out, minutes=1, seed=0, device="cpu", resume_from=earlier)
+        assert wrong.value.facts["field"] == field

@@ -18,8 +18,10 @@ from panmodal.tools.loaders.checkpoints import (
     checked_digest,
     digest,
     find_file,
+    find_folder,
     get_file,
     measure_safetensors,
+    read_json,
 )
 
 
@@ -78,7 +80,25 @@ def test_sizes_come_from_headers_in_the_dtype_of_use(tmp_path: Path) -> None:
     assert measure_safetensors(spec("m", dtype="bfloat16"), [file, file]) == 2 * (10 * 20 * 2 + 8)
 
 
-@pytest.mark.parametrize("content", [b"", b"short", struct.pack("<Q", 1 << 40), struct.pack("<Q", 5) + b"notjs"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"short",
+        struct.pack("<Q", 1 << 40),
+        struct.pack("<Q", 5) + b"notjs",
+        *(
+            struct.pack("<Q", len(header)) + header
+            for header in (
+                b'{"a": 5}',
+                b'{"a": {}}',
+                b'{"a": {"dtype": "F32", "shape": [-1]}}',
+                b'{"a": {"dtype": [], "shape": []}}',
+                b"[" * 100_000,
+            )
+        ),
+    ],
+)
 def test_what_is_no_safetensors_file_is_said(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "m.safetensors"
     file.write_bytes(content)
@@ -93,6 +113,15 @@ def test_a_relative_path_lies_beside_the_file_that_names_it(tmp_path: Path) -> N
     assert found.key == spec(str(tmp_path / "mine.pt")).key
     with pytest.raises(CheckpointMissing, match="there is no .*/other.pt"):
         find_file(spec("other.pt", base=tmp_path))
+    for find in (find_file, find_folder):
+        with pytest.raises(CheckpointMissing):
+            find(spec("x" * 5000, base=tmp_path))
+
+
+def test_nested_too_deep_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(CheckpointBroken, match="deep.json cannot be read"):
+        read_json(spec("m"), tmp_path / "deep.json")
 
 
 def test_a_url_is_fetched_once_and_only_where_the_network_is_allowed(served: tuple[str, Path], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,11 @@ from transformers import (
     T5EncoderModel,
 )
 
-from panmodal.tools.errors import Cancelled, CheckpointBroken, ModelError, UnknownRole, WrongArgument
+from panmodal.tools.errors import Cancelled, CheckpointBroken, ModelError, OutOfMemory, UnknownRole, WrongArgument
 from panmodal.tools.loaders.base import ModelSpec
 from panmodal.tools.loaders.diffusers import DiffusersLoader
+from panmodal.tools.loaders.diffusers_pixels import in_cells
+from panmodal.tools.loaders.torch_parts import computing
 from panmodal.tools.media.image import Image
 from panmodal.tools.media.masks import Masks
 from panmodal.tools.roles import Drawing
@@ -58,12 +61,12 @@ def tokenizer() -> Any:
     return found
 
 
-def autoencoder(channels: int = 4) -> AutoencoderKL:
+def autoencoder(channels: int = 4, *, attention: bool = False) -> AutoencoderKL:
     return AutoencoderKL(
         latent_channels=channels,
         down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
         block_out_channels=(8, 8, 8), layers_per_block=1, norm_num_groups=4, sample_size=32,
-        mid_block_add_attention=False,
+        mid_block_add_attention=attention,
     )  # fmt: skip
 
 
@@ -266,12 +269,77 @@ def test_progress_rises_to_one_and_a_flag_ends_it(folder: Path) -> None:
         (Drawing("star", steps=0), "steps", 1),
         (Drawing("star", steps=1001), "steps", 1000),
         (Drawing("star", guidance=float("nan")), "guidance", 100),
+        (Drawing("star", width=2056), "width", 2048),
+        (Drawing("star", height=10**9 * 8), "height", 2048),
     ],
 )
 def test_what_cannot_be_drawn_is_said(folder: Path, drawing: Drawing, field: str, limit: float) -> None:
     with pytest.raises(WrongArgument, match=field) as wrong:
         generator(folder).generate([Drawing("star"), drawing])
     assert wrong.value.facts == {"field": field, "limit": limit} and str(limit) in wrong.value.hint
+
+
+@pytest.mark.parametrize("number", [True, 8.0, "8", None])
+@pytest.mark.parametrize("field", ["seed", "width", "height", "steps"])
+def test_numbers_must_be_whole(folder: Path, field: str, number: Any) -> None:
+    if number is None and field != "seed":
+        return  # as the model likes it best
+    with pytest.raises(WrongArgument, match=f"a {field} of {number!r}") as wrong:
+        generator(folder).generate([Drawing("star", **{field: number})])
+    assert wrong.value.facts == {"field": field}
+
+
+def test_any_whole_number_is_a_seed(folder: Path) -> None:
+    draw = generator(folder).generate
+    seeds: list[Any] = [5, np.int64(5), np.uint8(5), 5 + 2**63, 5 - 2**63, -1, 2**63 - 1, 10**40]
+    made = draw([Drawing("red star", seed=seed, steps=np.int32(1), width=np.int64(32)) for seed in seeds])
+    assert all(each == made[0] for each in made[1:5])
+    assert made[5] == made[6] and off(made[0], made[5]) > 1 and off(made[5], made[7]) > 1
+
+
+def test_threads_draw_one_after_the_other(folder: Path) -> None:
+    adapter = generator(folder)
+    asked = [[Drawing("red star", seed=seed, steps=3 + seed % 3)] for seed in range(6)]
+    alone = [adapter.generate(each) for each in asked]
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(adapter.generate, asked)) == alone
+
+
+def test_one_drawing_and_mask_for_each_image(folder: Path) -> None:
+    adapter, images = generator(folder), [noise(32, 32), noise(32, 32, 1)]
+    masks = [Masks.of(np.ones((1, 32, 32), np.bool_), image) for image in images]
+    one, two = [Drawing("star")], [Drawing("star")] * 2
+    for call, field in (
+        (lambda: adapter.edit(images, one), "drawings"),
+        (lambda: adapter.edit(images[:1], two), "drawings"),
+        (lambda: adapter.inpaint(images, masks, one), "drawings"),
+        (lambda: adapter.inpaint(images, masks[:1], two), "masks"),
+    ):
+        with pytest.raises(WrongArgument, match=f"[12] {field} for [12] images") as wrong:
+            call()
+        assert wrong.value.facts["field"] == field
+
+
+@pytest.mark.parametrize(("width", "height"), [(1000, 700), (400, 9), (9, 400), (5, 5)])
+def test_every_pixel_under_a_mask_is_seen(folder: Path, width: int, height: int) -> None:
+    adapter, drawings = generator(folder), [Drawing("red star", seed=1, steps=2, width=32, height=32)]
+    image = Image.from_array(np.full((height, width, 3), 128, np.uint8))
+    for x, y in ((0, 0), (width // 2, height // 2), (width - 1, height - 1)):
+        mask = np.zeros((1, height, width), np.bool_)
+        mask[0, y, x] = True
+        cells = in_cells(mask[0], 32, 32, 4)[::4, ::4] > 0
+        rows, columns = (
+            [k * size < 8 * (at + 1) and 8 * at < (k + 1) * size for k in range(8)]  # cell and pixel overlap
+            for at, size in ((y, height), (x, width))
+        )
+        assert cells.any() and (cells == np.outer(rows, columns)).all()
+    made = adapter.inpaint([image], [Masks.of(mask, image)], drawings)[0].pixels
+    assert np.array_equal(made[~mask[0]], image.pixels[~mask[0]])
+
+
+def test_a_strip_is_drawn_no_longer_than_is_allowed(folder: Path) -> None:
+    made = generator(folder).edit([noise(20000, 3)], [Drawing("star", steps=1)])[0]
+    assert (made.width, made.height) == (20000, 3)
 
 
 def test_a_strength_is_a_share(folder: Path) -> None:
@@ -348,6 +416,14 @@ def _fewer_weights(folder: Path) -> None:
     save_file(dict(list(load_file(path).items())[1:]), path, metadata={"format": "pt"})
 
 
+def _renamed(path: str) -> Callable[[Path], None]:
+    def rename(folder: Path) -> None:
+        state = load_file(folder / path)
+        save_file({f"net.{name}": value for name, value in state.items()}, folder / path, metadata={"format": "pt"})
+
+    return rename
+
+
 def _another_shape(folder: Path) -> None:
     path = folder / "vae" / "diffusion_pytorch_model.safetensors"
     save_file({name: value.flatten() for name, value in load_file(path).items()}, path, metadata={"format": "pt"})
@@ -370,11 +446,31 @@ def _index(**changes: Any) -> Callable[[Path], None]:
         (lambda folder: shutil.rmtree(folder / "text_encoder"), "there is no folder text_encoder"),
         (_without("scheduler/scheduler_config.json"), "scheduler_config.json"),
         (_without("tokenizer/tokenizer.json"), "okenizer"),
-        (_fewer_weights, "the files of unet lack some of its weights"),
+        (_fewer_weights, "the files of unet lack conv_in.bias"),
+        (
+            _renamed("unet/diffusion_pytorch_model.safetensors"),
+            r"the files of unet lack conv_in.weight, .* and \d+ more",
+        ),
+        (_renamed("vae/diffusion_pytorch_model.safetensors"), "the files of vae lack encoder.conv_in.weight, "),
+        (_renamed("text_encoder/model.safetensors"), "the files of text_encoder lack .*embedding.weight, "),
         (_another_shape, "diffusers cannot open it: .*shape"),
         (_index(_class_name="DDPMPipeline"), "AutoPipeline can't find a pipeline linked to DDPMPipeline"),
         (_index(_class_name=None), "model_index.json names no pipeline"),
         (lambda folder: (folder / "panmodal.json").write_text('{"steps": "few"}'), "panmodal.json states steps 'few'"),
+        *(
+            (lambda folder, facts=facts: (folder / "panmodal.json").write_text(facts), f"panmodal.json states {told}")
+            for facts, told in (
+                ('{"side": Infinity}', "side inf, which is no multiple of 8"),
+                ('{"side": true}', "side True"),
+                ('{"side": 33}', "side 33"),
+                ('{"side": 0}', "side 0"),
+                ('{"steps": 1001}', "steps 1001"),
+                ('{"steps": 2.5}', "steps 2.5"),
+                ('{"guidance": NaN}', "guidance nan"),
+                ('{"guidance": 101}', "guidance 101"),
+                ('{"guidance": true}', "guidance True"),
+            )
+        ),
         (
             lambda folder: (folder / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"short"),
             "diffusion_pytorch_model.safetensors",
@@ -385,6 +481,46 @@ def test_a_broken_folder_is_said_to_be_broken(copied: Path, harm: Callable[[Path
     harm(copied)
     with pytest.raises(CheckpointBroken, match=told):
         LOADER.load(spec(copied))
+
+
+def test_weights_by_their_older_names_are_there(tmp_path: Path) -> None:
+    stable(vae=autoencoder(attention=True)).save_pretrained(tmp_path)
+    made = generator(tmp_path).generate([Drawing("red star", steps=1)])
+    path = tmp_path / "vae" / "diffusion_pytorch_model.safetensors"
+    older = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
+    state = {}
+    for name, value in load_file(path).items():
+        for now, before in older.items():
+            name = name.replace(now, before)
+        state[name] = value
+    save_file(state, path, metadata={"format": "pt"})
+    assert any(".proj_attn." in name for name in state)
+    assert generator(tmp_path).generate([Drawing("red star", steps=1)]) == made
+
+
+@pytest.mark.parametrize("part", ["unet", "vae"])
+def test_pictures_of_no_numbers_are_not_given(copied: Path, part: str) -> None:
+    path = copied / part / "diffusion_pytorch_model.safetensors"
+    state = load_file(path)
+    name = "conv_out.bias" if part == "unet" else "decoder.conv_out.bias"
+    state[name][0] = float("nan")
+    save_file(state, path, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="pixels are no numbers"):
+        generator(copied).generate([Drawing("red star")])
+
+
+def test_a_full_main_memory_is_out_of_memory(folder: Path) -> None:
+    with pytest.raises(OutOfMemory, match="cpu has no memory left"), computing(spec(folder)):
+        torch.empty(1 << 60, dtype=torch.uint8)
+    with pytest.raises(RuntimeError, match="shape"), computing(spec(folder)):
+        torch.empty(2, 3) @ torch.empty(2, 3)
+
+
+def test_a_closed_model_serves_nothing(folder: Path) -> None:
+    loaded = LOADER.load(spec(folder))
+    loaded.close()
+    with pytest.raises(UnknownRole):
+        loaded.adapter("image_generator")
 
 
 def test_other_roles_and_single_files_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from panmodal.tools.errors import CheckpointBroken, CheckpointMissing, UnknownRo
 from panmodal.tools.loaders.base import ModelSpec
 from panmodal.tools.loaders.checkpoints import digest
 from panmodal.tools.loaders.registry import get_loader
-from panmodal.tools.loaders.sound_words import WORDS, sounds_in
+from panmodal.tools.loaders.sound_words import SILENT, WORDS, sounds_in
 from panmodal.tools.loaders.synthesis import SynthesisLoader
 from panmodal.tools.loaders.synthesis_model import Synthesiser
 from panmodal.tools.loaders.timbres import RATE, TIMBRES, synthesise
@@ -92,6 +92,13 @@ def test_the_vocabulary_is_all_that_there_are_formulas_and_words_for(generator: 
         ("电话铃声", ["phone"]),
         ("窗外有风声和雨声", ["rain", "wind"]),
         ("风铃", ["bell"]),
+        ("听到bell声", ["bell"]),
+        ("ｒａｉｎ", ["rain"]),
+        ("an alarm-clock", ["alarm"]),
+        ("tick-tock", ["clock"]),
+        ("a motor-bike", ["engine"]),
+        ("铃木摩托车", ["engine"]),
+        ("古典风格的鼓声", ["drum"]),
         ("a train of brainstorming windows", []),
         ("a dog barking", []),
         ("", []),
@@ -99,6 +106,10 @@ def test_the_vocabulary_is_all_that_there_are_formulas_and_words_for(generator: 
 )
 def test_words_name_sounds(text: str, sounds: list[str]) -> None:
     assert sounds_in(text, TIMBRES) == sounds
+
+
+def test_words_that_only_look_like_sounds_are_silent() -> None:
+    assert [word for word in SILENT.split(",") if sounds_in(word, TIMBRES)] == []
 
 
 @pytest.mark.parametrize("label", TIMBRES)
@@ -146,6 +157,12 @@ def test_what_cannot_be_made_is_told(generator: Synthesiser) -> None:
         assert caught.value.facts["field"] == "seconds"
     with pytest.raises(WrongArgument, match="a seed of -1"):
         one(generator, "rain", seed=-1)
+    for seed in (1.5, "1"):
+        with pytest.raises(WrongArgument, match="a seed of") as caught:
+            one(generator, "rain", seed=seed)  # type: ignore[arg-type]
+        assert caught.value.facts["field"] == "seed"
+    with pytest.raises(WrongArgument, match="1 prompts, 0 lengths and 1 seeds"):
+        generator.make(["rain"], seconds=[], seeds=[0])
 
 
 def test_a_folder_may_offer_fewer_sounds_and_none_that_there_are_not(tmp_path: Path) -> None:

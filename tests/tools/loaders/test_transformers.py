@@ -9,8 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
-from panmodal.tools.errors import Cancelled, CheckpointBroken, CheckpointMissing, ModelError, TooLarge, UnknownRole
+from panmodal.tools.errors import (
+    Cancelled,
+    CheckpointBroken,
+    CheckpointMissing,
+    ModelError,
+    ProfileError,
+    TooLarge,
+    UnknownRole,
+    WrongArgument,
+)
 from panmodal.tools.loaders.base import ModelSpec
 from panmodal.tools.loaders.checkpoints import digest
 from panmodal.tools.loaders.transformers import TransformersLoader
@@ -160,6 +170,76 @@ def test_broken_checkpoints_are_told_apart(llama_folder: Path, tmp_path: Path) -
     (folder / "config.json").write_text(json.dumps({"model_type": "no-such-thing"}))
     with pytest.raises(CheckpointBroken, match="transformers cannot open it"):
         LOADER.load(spec(folder))
+
+
+def changed(folder: Path, source: Path, file: str, content: str) -> Path:
+    """A copy with another text in one of its files."""
+    shutil.copytree(source, folder)
+    (folder / file).write_text(content)
+    return folder
+
+
+def test_a_checkpoint_without_all_its_weights_does_not_answer(llava_folder: Path, tmp_path: Path, capfd: Any) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(llava_folder, folder)
+    weights = load_file(folder / "model.safetensors")
+    assert not any("lm_head" in name for name in weights)  # tied, so it is no gap
+    kept = {name: value for name, value in weights.items() if "vision" not in name}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(CheckpointBroken, match=r"of a llava: there is no \S*vision.* and \d+ more"):
+        LOADER.load(spec(folder, "captioner"))
+    assert capfd.readouterr().err == ""
+
+
+def test_weights_that_are_no_numbers_give_no_confidence(llava_folder: Path, tmp_path: Path, pictures: Any) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(llava_folder, folder)
+    weights = load_file(folder / "model.safetensors")
+    save_file({name: value * np.nan for name, value in weights.items()}, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match="computes no numbers"):
+        LOADER.load(spec(folder, "captioner")).adapter("captioner").caption(pictures[:1])
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [("{% for", "cannot be used"), ("{{ raise_exception('no') }}", "cannot be used: no"), ("hello", "leaves pictures")],
+)
+def test_a_template_that_shows_no_picture_is_broken(
+    llava_folder: Path, tmp_path: Path, template: str, said: str
+) -> None:
+    loaded = LOADER.load(spec(changed(tmp_path / "copy", llava_folder, "chat_template.jinja", template), "captioner"))
+    for role in ("captioner", "mllm"):
+        with pytest.raises(CheckpointBroken, match=said):
+            loaded.adapter(role)
+
+
+def test_who_must_be_asked_and_has_no_template_is_broken(llava_folder: Path, tmp_path: Path, pictures: Any) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(llava_folder, folder)
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(CheckpointBroken, match="cannot write unasked .*chat template"):
+        LOADER.load(spec(folder, "captioner")).adapter("captioner").caption(pictures[:1])
+
+
+def test_settings_of_a_captioner_are_checked(llava: Any, llava_folder: Path, pictures: list[Image]) -> None:
+    for tokens in (0, -1):
+        with pytest.raises(WrongArgument, match="say nothing") as caught:
+            llava.adapter("captioner").caption(pictures[:1], max_tokens=tokens)
+        assert caught.value.facts["field"] == "max_tokens"
+    for side in (0, -5, "a", 2.5, True):
+        with pytest.raises(ProfileError, match=r"captioner.options.max_side is") as refused:
+            LOADER.load(spec(llava_folder, "captioner", options={"max_side": side})).adapter("captioner")
+        assert refused.value.facts["field"] == "captioner.options.max_side"
+    small = LOADER.load(spec(llava_folder, "captioner", options={"max_side": 8})).adapter("captioner")
+    assert small.caption(pictures[:1])[0].confidence != llava.adapter("captioner").caption(pictures[:1])[0].confidence
+
+
+def test_tools_that_are_no_list_of_names_are_broken(llama_folder: Path, tmp_path: Path) -> None:
+    for number, stated in enumerate(("5", '"detect"', "[5]")):
+        facts = f'{{"trained_tools": {stated}}}'
+        folder = changed(tmp_path / str(number), llama_folder, "panmodal.json", facts)
+        with pytest.raises(CheckpointBroken, match="states the trained_tools"):
+            LOADER.load(spec(folder))
 
 
 def test_the_stated_digest_is_checked(llama_folder: Path) -> None:

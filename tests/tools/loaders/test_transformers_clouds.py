@@ -1,12 +1,14 @@
 """Cloud classifiers of transformers: tiny random ones, saved by the library and opened by the loader."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import (
     AutoModelForImageClassification,
     ResNetConfig,
@@ -15,7 +17,7 @@ from transformers import (
     ViTForImageClassification,
 )
 
-from panmodal.tools.errors import CheckpointBroken, CheckpointMissing, EmptyInput, UnknownRole
+from panmodal.tools.errors import CheckpointBroken, CheckpointMissing, EmptyInput, UnknownRole, WrongArgument
 from panmodal.tools.loaders.base import ModelSpec
 from panmodal.tools.loaders.transformers import TransformersLoader
 from panmodal.tools.media.point_cloud import PointCloud
@@ -78,6 +80,23 @@ def test_a_cloud_without_points_is_named(resnet: Path) -> None:
     with pytest.raises(EmptyInput, match="cloud 2 of 2 has no points") as raised:
         classifier.classify([CLOUDS[0], PointCloud.from_points(np.zeros((0, 3)))])
     assert raised.value.facts == {"cloud": 1}
+    with pytest.raises(WrongArgument, match="cloud 2 of 2 has fewer than 4 different points") as flat:
+        classifier.classify([CLOUDS[0], PointCloud.from_points([[0, 0, 0], [1, 1, 1], [0, 0, 0]])])
+    assert flat.value.facts == {"field": "points", "cloud": 1}
+
+
+def test_weights_that_are_missing_or_of_another_size_are_named(resnet: Path, tmp_path: Path, capfd: Any) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(resnet, folder)
+    weights = load_file(folder / "model.safetensors")
+    bias = weights.pop("classifier.1.bias")
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(CheckpointBroken, match=r"of a resnet: there is no classifier\.1\.bias"):
+        LOADER.load(spec(folder))
+    save_file({**weights, "classifier.1.bias": bias[:2].clone()}, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(CheckpointBroken, match=r"classifier\.1\.bias is \[2\], not \[3\]"):
+        LOADER.load(spec(folder))
+    assert capfd.readouterr().err == ""
 
 
 def test_settings_that_do_not_fit_are_refused(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Embedders and sound classifiers of transformers: tiny random ones, saved by the library and opened by the loader."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import (
     ASTConfig,
     ASTFeatureExtractor,
@@ -121,6 +123,17 @@ def test_recordings_need_not_be_filled_up(tmp_path: Path) -> None:
     heard = classifier.classify([Audio.from_samples(np.ones(200_000, np.float32) * 0.1, 16_000)])[0]
     assert heard.seconds.tolist() == [[0, 12.5]] * 3  # windows of 10 s and 2.5 s; shares of 1, as no config says else
     assert 1 <= sum(heard.scores) < 1.5
+
+
+def test_missing_weights_are_named(clip: Path, ast: Path, tmp_path: Path) -> None:
+    for source, role, lost in ((clip, "embedder", "text_projection"), (ast, "sound_classifier", "classifier.dense")):
+        folder = tmp_path / role
+        shutil.copytree(source, folder)
+        weights = load_file(folder / "model.safetensors")
+        del weights[f"{lost}.weight"]
+        save_file(weights, folder / "model.safetensors", {"format": "pt"})
+        with pytest.raises(CheckpointBroken, match=f"there is no {lost}.weight"):
+            LOADER.load(spec(folder, role))
 
 
 def test_another_kind_of_model_is_refused(clip: Path, ast: Path, llama_folder: Path) -> None:

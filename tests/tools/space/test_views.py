@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from panmodal.tools.errors import EmptyInput, WrongArgument
-from panmodal.tools.space.views import CHANNELS, directions, render_views
+from panmodal.tools.space.views import CHANNELS, LEAST, directions, render_views
 
 RNG = np.random.default_rng(0)
 
@@ -70,9 +70,27 @@ def test_up_is_up() -> None:
     assert silhouette[:20].sum() < silhouette[20:].sum()
 
 
-def test_a_point_is_seen_and_none_is_an_error() -> None:
-    for points in (np.zeros((1, 3)), np.full((5, 3), 7.0)):
-        views = render_views(points, 4, 16)
-        assert np.isfinite(views).all() and (np.count_nonzero(views[:, 0], axis=(1, 2)) == 9).all()
+def test_nearly_all_points_in_one_place_still_have_a_size() -> None:
+    points = np.concatenate([np.zeros((990, 3)), ball(10)])
+    views = render_views(points)
+    assert np.abs(render_views(points * 100) - views).max() < 0.02
+    assert (np.count_nonzero(views[:, 0], axis=(1, 2)) > 9).all(), "more is seen than the one place"
+
+
+def test_what_has_no_shape_is_an_error() -> None:
+    corner = np.eye(LEAST - 1, 3)
+    for points in (np.zeros((1, 3)), np.full((500, 3), 7.0), np.repeat(corner, 9, axis=0)):
+        with pytest.raises(WrongArgument, match="fewer than 4 different points") as raised:
+            render_views(points, 4, 16)
+        assert raised.value.facts["field"] == "points"
+    assert render_views(np.concatenate([corner, [[1, 1, 1]]]), 4, 16).any()
+    for bad in (np.nan, np.inf):
+        with pytest.raises(WrongArgument, match="finite numbers") as raised:
+            render_views(np.concatenate([ball(9), [[0, 0, bad]]]))
+        assert raised.value.facts["field"] == "points"
+    for count, side, field in ((0, 40, "count"), (6, 0, "side"), (6, -1, "side")):
+        with pytest.raises(WrongArgument) as raised:
+            render_views(ball(9), count, side)
+        assert raised.value.facts["field"] == field
     with pytest.raises(EmptyInput, match="without points"):
         render_views(np.zeros((0, 3)))

@@ -1,12 +1,14 @@
 """What things do, and when, is told from their boxes and pixels."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from panmodal.agent.lab.mini.video import overlap, true_span
+from panmodal.tools.errors import EmptyInput, WrongArgument
 from panmodal.tools.media.image import Image
 from panmodal.tools.video.motion import main, motions
 from panmodal.tools.video.motions import MOTIONS, VERBS, Span
@@ -98,3 +100,37 @@ def test_short_and_empty_input(watched: Callable[[int], Any]) -> None:
     assert motions([Track("star", 0.5, short)], pictures) == [(Span("appears", 4, 6),)]
     two = Track("star", 0.5, np.array([[10, 10, 30, 30], [10, 10, 30, 30]], np.float32))
     assert motions([two], pictures[:2]) == [(Span("still", 0, 2),)]
+
+
+def test_what_is_seen_once_stands_and_of_what_is_never_seen_nothing_is_told(watched: Callable[[int], Any]) -> None:
+    pictures = watched(77).pictures[:6]
+    once, never = (np.full((6, 4), np.nan, np.float32) for _ in range(2))
+    once[2] = [10, 10, 30, 30]
+    tracks = [Track("star", 0.5, once), Track("star", 0.5, never)]
+    assert motions(tracks, pictures) == [(Span("disappears", 0, 3),), ()]
+    assert motions([Track("star", 0.5, once[2:3])], pictures[:1]) == [(Span("still", 0, 1),)]
+    assert len(told(tracks, motions(tracks, pictures), pictures)) == 1
+    with pytest.raises(EmptyInput, match="no colour"):
+        colour_of(tracks[1], pictures)
+    with pytest.raises(EmptyInput, match="nothing is known"):
+        main([])
+
+
+def test_what_does_not_fit_together_is_said(watched: Callable[[int], Any]) -> None:
+    _, pictures, tracks = vars(watched(77)).values()
+    spans = [(Span("still", 0, 2),)] * len(tracks)
+    wrong: list[tuple[str, Callable[[], Any]]] = [
+        ("pictures", lambda: motions(tracks, pictures[:5])),
+        ("pictures", lambda: told(tracks, spans, [])),
+        ("pictures", lambda: colour_of(tracks[0], pictures[:1])),
+        ("found", lambda: told(tracks, spans[1:], pictures)),
+    ]
+    for rate in (0, -1, np.nan, np.inf, 241):
+        wrong += [
+            ("rate", partial(motions, tracks, pictures, rate)),
+            ("rate", partial(told, [], [], pictures, rate)),
+        ]
+    for field, call in wrong:
+        with pytest.raises(WrongArgument) as caught:
+            call()
+        assert caught.value.facts["field"] == field

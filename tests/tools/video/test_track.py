@@ -1,6 +1,7 @@
 """Things are followed through crossings, blinking and turning; nothing is made of nothing."""
 
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from panmodal.agent.lab.mini.video import overlap
 from panmodal.agent.lab.world.clips import render_clip
-from panmodal.tools.errors import EmptyInput, WrongArgument
+from panmodal.tools.errors import EmptyInput, UnknownLabel, WrongArgument
 from panmodal.tools.media.boxes import Boxes
 from panmodal.tools.media.image import Image
 from panmodal.tools.video.encoding import encoded
@@ -43,7 +44,12 @@ def test_every_thing_of_a_clip_has_a_track_of_its_own(watched: Callable[[int], A
 
 def test_only_the_asked_classes_are_followed(watched: Callable[[int], Any], detector: Any) -> None:
     pictures = watched(77).pictures
-    assert {track.label for track in follow(pictures, ["moon"], detector=detector)} == {"moon"}
+    for said in ("moon", "the moons"):
+        assert {track.label for track in follow(pictures, [said], detector=detector)} == {"moon"}
+    with pytest.raises(UnknownLabel, match="'zebra'"):
+        follow(pictures, ["zebra"], detector=detector)
+    with pytest.raises(WrongArgument, match="not one text"):
+        follow(pictures, "moon", detector=detector)
 
 
 def test_a_thing_keeps_its_track_through_gaps_and_jumps() -> None:
@@ -69,6 +75,23 @@ def test_things_far_apart_are_two_although_they_take_turns() -> None:
     assert [int(track.seen.sum()) for track in joined(turns)] == [10, 12]
 
 
+def test_many_boxes_without_a_path_are_soon_done_with() -> None:
+    rng = np.random.default_rng(0)
+    scenes = [boxes(*(star(*rng.uniform(0, 190, 2)) for _ in range(5))) for _ in range(72)]
+    places = rng.uniform(0, 190, (60, 2))
+    flickering = [boxes(*(star(*place) for place in places if rng.random() < 0.5)) for _ in range(36)]
+    joined([])  # loads the library
+    start = process_time()
+    joined(scenes)
+    joined(flickering)
+    assert process_time() - start < 4
+
+
+def test_short_looks_at_different_scenes_are_not_one_thing() -> None:
+    cut = [boxes(star(40)) if k < 2 else boxes(star(150)) if k > 27 else boxes() for k in range(30)]
+    assert [int(track.seen.sum()) for track in joined(cut)] == [2, 2]
+
+
 def test_nothing_gives_no_track(detector: Any) -> None:
     assert joined([]) == [] == joined([boxes()] * 5)
     assert joined([boxes(star(60))]) == []  # seen in one picture only, a thing has no path
@@ -89,11 +112,28 @@ def test_a_video_is_looked_at_at_an_even_rate() -> None:
     off = [np.abs(a.pixels.astype(int) - b).mean() for a, b in zip(pictures, clip.frames, strict=True)]
     assert max(off) < 4
     assert len(sampled(video, 4)) == 9
-    with pytest.raises(WrongArgument, match="0 pictures a second"):
-        sampled(video, 0)
+    for rate in (0, -1, np.nan, np.inf, 241):
+        with pytest.raises(WrongArgument, match="pictures a second"):
+            sampled(video, rate)
     assert len(sampled(encoded(clip.frames[:1], 12))) == 1
     with pytest.raises(EmptyInput, match="no frame"):
         encoded([], 12)
     for odd in (clip.frames[:1, :33], [clip.frames[0], clip.frames[0, :100]]):
         with pytest.raises(WrongArgument, match="does not fit"):
             encoded(odd, 12)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 241, 12.5])
+def test_a_rate_that_no_video_has_is_refused(rate: float) -> None:
+    with pytest.raises(WrongArgument) as caught:
+        encoded([GREY.pixels], rate)  # type: ignore[arg-type]
+    assert caught.value.facts["field"] == "rate"
+
+
+@pytest.mark.parametrize(
+    "frame", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3)), np.zeros((0, 8, 3), "u1")]
+)
+def test_what_is_no_frame_is_refused(frame: np.ndarray) -> None:
+    with pytest.raises(WrongArgument, match="is no frame") as caught:
+        encoded([frame], 12)
+    assert caught.value.facts["field"] == "frames"

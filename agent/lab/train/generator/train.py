@@ -12,6 +12,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from transformers import PreTrainedTokenizerFast
 
+from .....tools.errors import InputError, MissingFile
 from .data import SEEDS, SIDE, render_pool
 from .denoiser import Denoiser, build_text, build_unet, export
 from .denoising import Denoising
@@ -20,7 +21,8 @@ from .prompts import build_tokenizer
 from .runner import Log, Runner
 
 FACTS = "panmodal.json"
-SAMPLING = {"steps": 14, "guidance": 4.0}
+INDEX = "model_index.json"
+SAMPLING = {"steps": 16, "guidance": 5.0}
 """How the exported pipeline is best asked."""
 _HELD_OUT = 256  # scenes of the split val
 
@@ -70,7 +72,10 @@ def train(
         work: folder for checkpoints (default: OUT.work beside it); the same call goes on there after it was killed.
         setting: sizes (default: what suits the device).
         log: takes a line of progress.
+
+    Raises ``MissingFile`` where ``resume_from`` is no exported folder, ``InputError`` where ``out`` cannot be made.
     """
+    _check(out, resume_from)
     setting, work = setting or Setting.fitting(device), work or out.with_name(out.name + ".work")
     torch.manual_seed(seed)
     torch.set_num_threads(setting.threads)
@@ -96,6 +101,18 @@ def train(
     denoising.export()
 
 
+def _check(out: Path, resume_from: Path | None) -> None:
+    """Raise what would else be raised only after the rendering."""
+    if resume_from is not None and not (resume_from / INDEX).is_file():
+        raise MissingFile(
+            f"there is no {INDEX} in {resume_from}", hint="give a folder that this recipe exported", field="resume_from"
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out} cannot be made: {error}", hint="give another folder", field="out") from error
+
+
 def _begun() -> tuple[PreTrainedTokenizerFast, Denoiser]:
     """An untrained denoiser, and the tokenizer of its prompts."""
     tokenizer = build_tokenizer()
@@ -104,5 +121,5 @@ def _begun() -> tuple[PreTrainedTokenizerFast, Denoiser]:
 
 def _of(folder: Path) -> tuple[PreTrainedTokenizerFast, Denoiser]:
     """Those of an exported pipeline; the heads are new."""
-    pipeline = StableDiffusionPipeline.from_pretrained(folder)
+    pipeline = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
     return pipeline.tokenizer, Denoiser(pipeline.text_encoder, pipeline.unet)
