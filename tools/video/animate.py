@@ -76,9 +76,9 @@ def animate(
     """A clip of a thing ("red star") that moves in one of ``MOTIONS``, drawn by the image generator and moved by us.
 
     With ``becomes`` ("blue circle") the thing turns into another in the middle, by blending both pictures. The same
-    seed draws the same pictures and moves them alike; edges may differ by a pixel. Raises ``UnknownLabel`` where no word
-    of a thing names a class of the detector's closed vocabulary, ``EmptyInput`` where the detector finds nothing in any
-    of the pictures drawn, and ``WrongArgument`` for an unknown motion or a length outside ``SECONDS``.
+    seed draws the same pictures and moves them alike; edges may differ by a pixel. Raises ``UnknownLabel`` where no
+    word of a thing names a class of the detector's closed vocabulary, ``EmptyInput`` where the detector finds nothing
+    in any of the pictures drawn, and ``WrongArgument`` for an unknown motion or a length outside ``SECONDS``.
     """
     if motion not in MOTIONS:
         raise WrongArgument(f"no motion is called {motion!r}", hint=f"motions: {', '.join(MOTIONS)}", field="motion")
