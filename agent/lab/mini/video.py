@@ -43,7 +43,7 @@ CONFIG = ClipConfig()
 ABOVE = 0.8
 """The share of its things for which a motion must be named right to be one of those that are known."""
 _FOUND = 0.3  # overlap over time from which on a track is of a thing
-_MADE = 2  # clips of each motion that are made from words, at most
+_MADE = 4  # for so many judged things of a motion one clip of it is made from words
 _ROUND = ("circle", "ring")  # nobody sees them turn
 
 
@@ -73,8 +73,8 @@ def jobs(models: Mapping[str, Shipped], seed: int, n: int) -> Sequence[Callable[
     adapters: dict[str, Any] = {role: model.adapter() for role, model in models.items()}
     detector = adapters["detector"]
     work = [partial(_measured, detector, seed, n)]
-    if {"segmenter", "image_generator"} <= set(adapters):
-        work.append(partial(_made, detector, adapters["segmenter"], adapters["image_generator"], seed, min(n, _MADE)))
+    if {"segmenter", "image_generator"} <= set(adapters) and n >= _MADE:
+        work.append(partial(_made, detector, adapters["segmenter"], adapters["image_generator"], seed, n // _MADE))
     return work
 
 
