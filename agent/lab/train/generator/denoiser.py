@@ -147,6 +147,8 @@ def export(
         scheduler=DPMSolverMultistepScheduler(**_SCHEDULE, timestep_spacing="trailing", steps_offset=1),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
+    for part in (autoencoder, unet):
+        part.register_to_config(_name_or_path="")  # where they were opened is nobody's business
     pipeline.save_pretrained(folder)
     # Halved as files: a text encoder that is halved itself says so in its config, and would be opened in float16.
     for path in folder.rglob("*.safetensors"):
