@@ -20,7 +20,7 @@ from ..media.spans import Spans
 from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
 from .torch_parts import computing, device_of, dtype_of, free, nbytes_of
-from .transformers_files import LOCAL, opened, opening
+from .transformers_files import LOCAL, labels_of, opened, opening
 
 _SECONDS = 10.0  # of a window, where the extractor does not say how much it takes in
 _FRAMES = 100  # a second, of the spectrograms whose extractors say so
@@ -75,8 +75,7 @@ class WindowClassifier:
         self._several = bool(spec.options.get("multi_label", several))
         frames = getattr(extractor, "max_length", None)
         self._seconds = frames / _FRAMES if isinstance(frames, int) else _SECONDS
-        names = model.config.id2label
-        self.vocabulary: tuple[str, ...] = tuple(names[place] for place in sorted(names))
+        self.vocabulary = labels_of(model)
 
     def classify(self, recordings: Sequence[Audio]) -> list[Spans]:
         """Spans of whole windows, those of the same sound in neighbouring windows joined; by their starts."""

@@ -16,7 +16,7 @@ from ..space.views import CHANNELS, LEAST, few, render_views
 from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
 from .torch_parts import computing, device_of, dtype_of, free, nbytes_of
-from .transformers_files import LOCAL, opened, opening
+from .transformers_files import LOCAL, labels_of, opened, opening
 
 _AT_ONCE = 16  # clouds
 
@@ -66,8 +66,7 @@ class ViewClassifier:
 
     def __init__(self, spec: ModelSpec, model: Any, count: int, side: int) -> None:
         self._spec, self._model, self._count, self._side = spec, model, count, side
-        names = model.config.id2label
-        self.vocabulary: tuple[str, ...] = tuple(names[place] for place in sorted(names))
+        self.vocabulary = labels_of(model)
 
     def classify(self, clouds: Sequence[PointCloud]) -> list[list[Guess]]:
         """Every class, the likeliest first. Raises ``EmptyInput`` for a cloud without points, WrongArgument for one

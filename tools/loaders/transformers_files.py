@@ -55,5 +55,11 @@ def opened(spec: ModelSpec, kind: Any, folder: Path, config: Any, dtype: torch.d
     return model.eval()
 
 
+def labels_of(model: Any) -> tuple[str, ...]:
+    """The names of a classifier's classes, in the order of its scores."""
+    names = model.config.id2label
+    return tuple(names[place] for place in sorted(names))
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [""])[0]

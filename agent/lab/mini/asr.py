@@ -13,7 +13,6 @@ from typing import Any
 import jiwer
 import numpy as np
 
-from ....tools.loaders.registry import get_loader
 from ....tools.media.audio import Audio
 from ....tools.media.transcript import Transcript
 from ....tools.roles import Recogniser
@@ -55,8 +54,7 @@ def apart(seed: int, n: int) -> dict[str, Any]:
 
 def jobs(model: Shipped, seed: int, n: int) -> Sequence[Callable[[], list[Row]]]:
     """One piece of work a set, and one for what is no speech."""
-    loaded = get_loader(model.spec.loader).load(model.spec)
-    adapter: Any = loaded.adapter(ROLE)
+    adapter = model.adapter()
     return [*(partial(_errors, adapter, name, seed, n) for name in SETS), partial(_nothing, adapter, seed, n)]
 
 

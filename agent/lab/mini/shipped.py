@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,10 @@ class Shipped:
     """Of all files of the folder, the card too."""
     card: Path
 
-    def adapter(self) -> Any:
-        """The model, loaded, as its role's Protocol has it."""
-        return get_loader(self.spec.loader).load(self.spec).adapter(self.role)
+    def adapter(self, **options: Any) -> Any:
+        """The model, loaded with these options besides the profile's, as its role's Protocol has it."""
+        spec = replace(self.spec, options={**self.spec.options, **options})
+        return get_loader(spec.loader).load(spec).adapter(self.role)
 
     def to_dict(self) -> dict[str, Any]:
         """Facts that can be checked by hand; paths within the package stand without its place on this machine."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ....tools.loaders.registry import get_loader
 from ....tools.media.audio import Audio
 from ....tools.roles import SoundClassifier
 from ..train.sound_evaluate import measure
@@ -46,9 +44,7 @@ def _seeds(seed: int, n: int) -> range:
 
 
 def _measured(model: Shipped, seed: int, n: int) -> list[Row]:
-    every = replace(model.spec, options={**model.spec.options, "threshold": 0.0})
-    classifier: Any = get_loader(model.spec.loader).load(every).adapter(ROLE)
-    found = measure(partial(_scores, classifier), seed=seed, n=n, split=SPLIT)
+    found = measure(partial(_scores, model.adapter(threshold=0.0)), seed=seed, n=n, split=SPLIT)
     return [
         share(ROLE, "one_sound", round(found.accuracy * n), n, frequent=1 / len(SOUNDS)),
         share(ROLE, "one_sound_alone", round(found.exact * n), n),

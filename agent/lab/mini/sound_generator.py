@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ....tools.loaders.registry import get_loader
 from ....tools.loaders.synthesis_model import shape
 from ....tools.media.spans import Spans
 from ..world.scenes import stream
@@ -89,9 +87,7 @@ def _asked(seed: int, n: int) -> list[_Asked]:
 
 def _measured(models: Mapping[str, Shipped], seed: int, n: int) -> list[Row]:
     model, listener = (models[role] for role in USES)
-    every = replace(listener.spec, options={**listener.spec.options, "threshold": 0.0})
-    classifier: Any = get_loader(every.loader).load(every).adapter("sound_classifier")
-    generator = model.adapter()
+    generator, classifier = model.adapter(), listener.adapter(threshold=0.0)  # every sound with its score
     asked = _asked(seed, n)
     made = generator.make(
         [each.prompt for each in asked],

@@ -120,14 +120,7 @@ def image_generator(order: Order) -> None:
     _servable(order)
     from .generator.train import train
 
-    train(
-        order.out,
-        minutes=order.minutes,
-        seed=order.seed,
-        device=order.device,
-        resume_from=order.resume_from,
-        log=order.log,
-    )
+    _train(order, train)
 
 
 RECIPES: dict[str, Callable[[Order], None]] = {

@@ -13,6 +13,7 @@ from diffusers import StableDiffusionPipeline
 from transformers import PreTrainedTokenizerFast
 
 from .....tools.errors import InputError, MissingFile
+from .....tools.loaders.checkpoints import INDEX
 from .data import SEEDS, SIDE, render_pool
 from .denoiser import Denoiser, build_text, build_unet, export
 from .denoising import Denoising
@@ -21,7 +22,6 @@ from .prompts import build_tokenizer
 from .runner import Log, Runner
 
 FACTS = "panmodal.json"
-INDEX = "model_index.json"
 SAMPLING = {"steps": 16, "guidance": 5.0}
 """How the exported pipeline is best asked."""
 _HELD_OUT = 256  # scenes of the split val
