@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -24,21 +22,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import IterableDataset, get_worker_info
 from transformers import ResNetConfig, ResNetForImageClassification
 
 from ....tools.space.views import CHANNELS, render_views
 from ..world.clouds import CLOUD_CLASSES
 from ..world.scenes import stream
 from ..world.solids import SOLIDS, sample_surface
+from .clocked import descend, loaded, run
 from .cloud_evaluate import SIDE, VIEWS, any_turn, evaluate, measure, opened, scores, turn
 from .command import ordered
-from .schedule import learning_rate
+from .weights import save_model, whole
 
 BATCH, BATCH_CUDA = 32, 256
 PEAK_RATE = 2e-3
-SAVE_EVERY = 180.0
-"""Seconds between checkpoints."""
 HELD_OUT = 96
 """Clouds of the split val that are measured with every checkpoint, of each kind."""
 FACTS = "training.json"
@@ -146,26 +143,16 @@ def train(
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.02)
     clouds = Clouds(BATCH if on_cpu else BATCH_CUDA, seed, facts["starts"])
     facts["starts"] += 1
-    began = told = saved = time.monotonic()
-    step, mean, total = 0, 0.0, 60 * minutes
-    workers = 0 if on_cpu else max(2, len(os.sched_getaffinity(0)) - 1)
-    for batch in DataLoader(clouds, batch_size=None, num_workers=workers):
-        now = time.monotonic()
-        if step and now - began >= total:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = PEAK_RATE * learning_rate(now - began, total)
-        loss = _step(model, optimizer, Batch(*(part.to(device) for part in batch)))
-        step, facts["examples"] = step + 1, facts["examples"] + len(batch.labels)
-        mean = loss if step == 1 else 0.98 * mean + 0.02 * loss
-        if now - told >= 60:
-            told = now
-            speed = f"{step * clouds.batch / (now - began):.0f} examples/s"
-            log(f"{(now - began) / 60:.1f} min, step {step}, {facts['examples']} seen, {speed}, loss {mean:.4f}")
-        if now - saved >= SAVE_EVERY:
-            saved = now
-            _save(model, out, facts, log)
-    _save(model, out, facts, log)
+    run(
+        loaded(clouds, device),
+        optimizer,
+        lambda batch: _step(model, optimizer, Batch(*(part.to(device) for part in batch))),
+        lambda: _save(model, out, facts, log),
+        minutes=minutes,
+        batch=clouds.batch,
+        facts=facts,
+        log=log,
+    )
 
 
 def _step(model: ResNetForImageClassification, optimizer: torch.optim.Optimizer, batch: Batch) -> float:
@@ -174,30 +161,17 @@ def _step(model: ResNetForImageClassification, optimizer: torch.optim.Optimizer,
     with torch.autocast(batch.labels.device.type, torch.bfloat16, enabled=batch.labels.is_cuda):
         logits = model(batch.views.contiguous(memory_format=torch.channels_last)).logits.float()
     loss = cross_entropy(logits.unflatten(0, (len(batch.labels), VIEWS)).mean(1), batch.labels)
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
+    descend(model, optimizer, loss)
     return float(loss.detach())
 
 
 def _save(model: ResNetForImageClassification, folder: Path, facts: dict[str, int], log: Log) -> None:
-    """Write the checkpoint, and log what it does on a few held-out clouds.
-
-    Each file takes the place of an earlier one at once, so that a killed run leaves a whole folder.
-    """
-    part = folder.with_name(folder.name + ".part")
-    state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    half = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
-    model.save_pretrained(part, state_dict=half)  # the configuration goes on to say float32, as which it opens
-    views = {"views": {"count": VIEWS, "side": SIDE}}
-    for name, content in (("panmodal.json", views), (FACTS, facts)):
-        (part / name).write_text(json.dumps(content) + "\n", encoding="utf-8")
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in part.iterdir():
-        file.chmod(0o644)  # the library writes files that only their owner may read
-        file.replace(folder / file.name)
-    part.rmdir()
+    """Write the checkpoint, and log what it does on a few held-out clouds."""
+    with whole(folder) as part:
+        save_model(model, part)
+        views = {"views": {"count": VIEWS, "side": SIDE}}
+        for name, content in (("panmodal.json", views), (FACTS, facts)):
+            (part / name).write_text(json.dumps(content) + "\n", encoding="utf-8")
     log(f"held out: {json.dumps(measure(partial(scores, model), seed=0, n=HELD_OUT, split='val').brief())}")
 
 

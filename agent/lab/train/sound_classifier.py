@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -24,21 +22,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import IterableDataset, get_worker_info
 from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification
 
 from ....tools.loaders.timbres import TIMBRES, synthesise
 from ..world.acoustics import NOISES, RATE, Waveform, noise, power
 from ..world.scenes import stream
 from ..world.sounds import SOUNDS
+from .clocked import descend, loaded, run
 from .command import ordered
-from .schedule import learning_rate
 from .sound_evaluate import evaluate, measure, opened, scores
+from .weights import save_model, whole
 
 BATCH, BATCH_CUDA = 32, 256
 PEAK_RATE = 2e-3
-SAVE_EVERY = 180.0
-"""Seconds between checkpoints."""
 HELD_OUT = 96
 """Recordings of the split val that are measured with every checkpoint, of each kind."""
 FACTS = "training.json"
@@ -222,26 +219,16 @@ def train(
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.02)
     mixtures = Mixtures(BATCH if on_cpu else BATCH_CUDA, seed, facts["starts"])
     facts["starts"] += 1
-    began = told = saved = time.monotonic()
-    step, mean, total = 0, 0.0, 60 * minutes
-    workers = 0 if on_cpu else max(2, len(os.sched_getaffinity(0)) - 1)
-    for batch in DataLoader(mixtures, batch_size=None, num_workers=workers):
-        now = time.monotonic()
-        if step and now - began >= total:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = PEAK_RATE * learning_rate(now - began, total)
-        loss = _step(model, optimizer, Batch(*(part.to(device) for part in batch)))
-        step, facts["examples"] = step + 1, facts["examples"] + len(batch.labels)
-        mean = loss if step == 1 else 0.98 * mean + 0.02 * loss
-        if now - told >= 60:
-            told = now
-            speed = f"{step * mixtures.batch / (now - began):.0f} examples/s"
-            log(f"{(now - began) / 60:.1f} min, step {step}, {facts['examples']} heard, {speed}, loss {mean:.4f}")
-        if now - saved >= SAVE_EVERY:
-            saved = now
-            _save(model, out, facts, log)
-    _save(model, out, facts, log)
+    run(
+        loaded(mixtures, device),
+        optimizer,
+        lambda batch: _step(model, optimizer, Batch(*(part.to(device) for part in batch))),
+        lambda: _save(model, out, facts, log),
+        minutes=minutes,
+        batch=mixtures.batch,
+        facts=facts,
+        log=log,
+    )
 
 
 def _step(model: ASTForAudioClassification, optimizer: torch.optim.Optimizer, batch: Batch) -> float:
@@ -256,20 +243,16 @@ def _step(model: ASTForAudioClassification, optimizer: torch.optim.Optimizer, ba
         logits = model.classifier(torch.cat([pooled, patches], 1)).float()
     losses = binary_cross_entropy_with_logits(logits, batch.labels, reduction="none").mean((0, 2))
     loss = losses[0] + losses[1:].mean()
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
+    descend(model, optimizer, loss)
     return float(losses[0].detach())
 
 
 def _save(model: ASTForAudioClassification, folder: Path, facts: dict[str, int], log: Log) -> None:
     """Write the checkpoint, and log what it does on a few held-out recordings."""
-    half = {name: value.half().cpu().contiguous() for name, value in model.state_dict().items()}
-    model.save_pretrained(folder, state_dict=half)  # the configuration goes on to say float32, as which it opens
-    (folder / "model.safetensors").chmod(0o644)  # the library writes files that only their owner may read
-    extractor().save_pretrained(folder)
-    (folder / FACTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+    with whole(folder) as part:
+        save_model(model, part)
+        extractor().save_pretrained(part)
+        (part / FACTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")
     log(
         f"held out: {json.dumps(measure(partial(scores, model, extractor()), seed=0, n=HELD_OUT, split='val').brief())}"
     )

@@ -17,7 +17,7 @@ from .....tools.loaders.whisper_letters import Alphabet, hear, mel_of
 from ...world.acoustics import RATE
 from ...world.speech import render_speech
 from ..schedule import learning_rate
-from ..weights import load_full, save_half
+from ..weights import load_full, save_half, whole
 from .learner import IGNORED, Batch, Learner
 from .utterances import SECONDS, Example, Speaker, logarithm
 
@@ -131,20 +131,16 @@ def _errors(learner: Learner, alphabet: Alphabet, count: int = 60) -> float:
 
 def _save(learner: Learner, alphabet: Alphabet, out: Path, speaker: Speaker) -> None:
     """Write everything beside the last checkpoint first, so that a killed run leaves one whole."""
-    part = out.with_name(out.name + ".part")
-    save_half(learner.model.state_dict(), part / "model.safetensors")
-    heads = {name: value for name, value in learner.state_dict().items() if not name.startswith("model.")}
-    save_half(heads, part / "heads.safetensors")
-    config = {
-        "dims": asdict(learner.model.dims),
-        "letters": alphabet.letters,
-        "alignment_heads": learner.model.alignment_heads.indices().T.tolist(),
-        "language": "en",
-    }
-    (part / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    facts = {"rendered": speaker.number, "phonemes": list(speaker.phonemes)}
-    (part / "facts.json").write_text(json.dumps(facts, ensure_ascii=False) + "\n", encoding="utf-8")
-    out.mkdir(parents=True, exist_ok=True)
-    for file in part.iterdir():
-        file.replace(out / file.name)
-    part.rmdir()
+    with whole(out) as part:
+        save_half(learner.model.state_dict(), part / "model.safetensors")
+        heads = {name: value for name, value in learner.state_dict().items() if not name.startswith("model.")}
+        save_half(heads, part / "heads.safetensors")
+        config = {
+            "dims": asdict(learner.model.dims),
+            "letters": alphabet.letters,
+            "alignment_heads": learner.model.alignment_heads.indices().T.tolist(),
+            "language": "en",
+        }
+        (part / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        facts = {"rendered": speaker.number, "phonemes": list(speaker.phonemes)}
+        (part / "facts.json").write_text(json.dumps(facts, ensure_ascii=False) + "\n", encoding="utf-8")

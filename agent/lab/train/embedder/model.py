@@ -27,6 +27,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from ..weights import save_model, whole
 from .wordings import LONGEST
 
 SIDE = 108  # pixels of the square input
@@ -121,20 +122,10 @@ def normalise(pictures: Tensor) -> Tensor:
 
 
 def export(model: CLIPModel, processor: CLIPProcessor, folder: Path) -> None:
-    """Write model (fp16 safetensors) and processor so that the Auto classes open ``folder``.
-
-    config.json says float32: stored halves are widened on loading, as halves are slow on a CPU. Each file takes the
-    place of an earlier one at once, so that a killed run leaves a whole folder.
-    """
-    part = folder.with_name(folder.name + ".part")
-    halves = {name: value.cpu().half() for name, value in model.state_dict().items() if value.is_floating_point()}
-    model.save_pretrained(part, state_dict=halves)
-    processor.save_pretrained(part)
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in part.iterdir():
-        file.chmod(0o644)  # the library writes files that only their owner may read
-        file.replace(folder / file.name)
-    part.rmdir()
+    """Write model (fp16 safetensors) and processor so that the Auto classes open ``folder``."""
+    with whole(folder) as part:
+        save_model(model, part)
+        processor.save_pretrained(part)
 
 
 def opened(folder: Path) -> tuple[CLIPModel, CLIPProcessor]:
