@@ -6,7 +6,6 @@ the files are there. A sample depends on seed, index, split and options only: mo
 
 from __future__ import annotations
 
-import io
 import random
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....tools.errors import InputError
+from ....tools.video.encoding import mp4
 from . import clips, clouds
 from .captions import caption, long_caption, place_of
 from .clips import Clip, ClipConfig, render_clip
@@ -25,6 +25,8 @@ from .questions import questions_of
 from .relations import depth_order, relations_of
 from .samples import Progress, Sample, write_samples
 from .scenes import SPLITS, Scene, SceneConfig, render_scene
+
+_CLIP = {"crf": "20", "preset": "veryfast"}  # x264's options
 
 """Told (done, of) after each sample."""
 
@@ -173,7 +175,7 @@ def write_clips(
     def sample(number: int, index: int) -> Sample:
         clip = render_clip(number, config, split=split)
         name = f"clip-{index:05d}.mp4"
-        return {name: mp4_bytes(clip.frames, clip.rate)}, {"video": name, **clip_truth(clip)}
+        return {name: mp4(clip.frames, clip.rate, _CLIP)}, {"video": name, **clip_truth(clip)}
 
     return write_samples(out, seed, count, sample, progress)
 
@@ -245,32 +247,3 @@ def _png(picture: NDArray[Any]) -> bytes:
     if not done:
         raise InputError(f"OpenCV cannot encode a picture of {picture.shape}")
     return bytes(content.tobytes())
-
-
-def mp4_bytes(frames: NDArray[np.uint8], rate: int) -> bytes:
-    """Frames (T, H, W, 3) RGB at ``rate`` a second as an MP4 file, the same bytes on each call."""
-    import av
-
-    buffer = io.BytesIO()
-    # One thread and no version strings: what is encoded must depend on the frames only.
-    with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream(_encoder(), rate=rate)
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = "yuv420p"
-        stream.thread_count = 1
-        stream.options = {"crf": "20", "preset": "veryfast"} if stream.codec.name == "libx264" else {"qscale": "3"}
-        for pixels in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode())
-    return buffer.getvalue()
-
-
-def _encoder() -> str:
-    """H.264 where this build of FFmpeg can write it, else MPEG-4, which every build can."""
-    import av
-
-    try:
-        av.Codec("libx264", "w")
-    except ValueError:  # av raises UnknownCodecError, which is one
-        return "mpeg4"
-    return "libx264"
