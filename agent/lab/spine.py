@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...tools.english import plural
 from ...tools.media.image import Image
 from ...tools.media.masks import Masks
 from ..agent import Agent
-from .english import plural
 from .figures import Figures, mask_iou, wilson
 from .world.scenes import COLOURS, Scene, SceneConfig, render_scene
 

@@ -16,9 +16,7 @@ from .diffusers_files import MadeFor, Parts
 from .diffusers_generator import PipelineGenerator
 from .diffusers_pipelines import denoiser_of, quiet
 from .torch_parts import computing, device_of, dtype_of, free, nbytes_of
-from .transformers_files import LOCAL
-
-_NAMED = 3  # of the weights that are missing
+from .transformers_files import LOCAL, some_of
 
 
 class DiffusersBackbone:
@@ -95,5 +93,4 @@ def _check_complete(spec: ModelSpec, part: Path, module: nn.Module, files: Itera
             )
         missing = [name for name in missing if name in told["missing_keys"]]
     if missing:
-        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        raise broken(spec, f"the files of {part.name} lack {', '.join(missing[:_NAMED])}{more}")
+        raise broken(spec, f"the files of {part.name} lack {some_of(missing)}")

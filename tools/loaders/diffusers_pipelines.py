@@ -14,6 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from ..errors import ModelError
 from .base import ModelSpec
+from .transformers_files import silenced
 
 _TASKS = {
     "draw": AutoPipelineForText2Image,
@@ -37,20 +38,12 @@ def quiet() -> Iterator[None]:
     One thread at a time, the others wait: those settings are the process's, and all tasks of a pipeline share its
     scheduler, which counts their steps.
     """
-    libraries = (diffusers_logging, transformers_logging)
-    with _LIBRARY:
-        before = [(each.get_verbosity(), each.is_progress_bar_enabled()) for each in libraries]
-        for each in libraries:
-            each.set_verbosity_error()
-            each.disable_progress_bar()
-        try:
-            with warnings.catch_warnings(action="ignore", category=FutureWarning):  # for the authors of checkpoints
-                yield
-        finally:
-            for each, (verbosity, bars) in zip(libraries, before, strict=True):
-                each.set_verbosity(verbosity)
-                if bars:
-                    each.enable_progress_bar()
+    with (
+        _LIBRARY,
+        silenced(diffusers_logging, transformers_logging),
+        warnings.catch_warnings(action="ignore", category=FutureWarning),  # for the authors of checkpoints
+    ):
+        yield
 
 
 def pipeline_for(spec: ModelSpec, pipeline: Any, task: str) -> Any:

@@ -1,6 +1,6 @@
 """How the loader of transformers opens a folder: its files alone, all weights of them, and errors in our terms."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,19 +22,35 @@ def opening(spec: ModelSpec) -> Iterator[None]:
 
     No bars and no reports of the library's own are shown: a load is told by events.
     """
-    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
     try:
-        yield
+        with silenced(logging):
+            yield
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # damaged or foreign files make the library raise nearly anything
         raise broken(spec, f"transformers cannot open it: {type(error).__name__}: {_first_line(error)}") from error
+
+
+@contextmanager
+def silenced(*libraries: Any) -> Iterator[None]:
+    """No bars and no remarks of libraries, given by their modules ``utils.logging`` as Hugging Face's have them."""
+    before = [(each.get_verbosity(), each.is_progress_bar_enabled()) for each in libraries]
+    for each in libraries:
+        each.set_verbosity_error()
+        each.disable_progress_bar()
+    try:
+        yield
     finally:
-        logging.set_verbosity(verbosity)
-        if shown:
-            logging.enable_progress_bar()
+        for each, (verbosity, bars) in zip(libraries, before, strict=True):
+            each.set_verbosity(verbosity)
+            if bars:
+                each.enable_progress_bar()
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first few names, and how many there are besides."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def opened(spec: ModelSpec, kind: Any, folder: Path, config: Any, dtype: torch.dtype) -> Any:
@@ -50,8 +66,7 @@ def opened(spec: ModelSpec, kind: Any, folder: Path, config: Any, dtype: torch.d
     gaps = [f"there is no {name}" for name in sorted(told["missing_keys"])]
     gaps += [f"{name} is {list(found)}, not {list(wanted)}" for name, found, wanted in sorted(told["mismatched_keys"])]
     if gaps:
-        more = f" and {len(gaps) - _NAMED} more" if len(gaps) > _NAMED else ""
-        raise broken(spec, f"its weights are not those of a {config.model_type}: {', '.join(gaps[:_NAMED])}{more}")
+        raise broken(spec, f"its weights are not those of a {config.model_type}: {some_of(gaps)}")
     return model.eval()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..draw.cut_out import cut_out
+from ..english import with_article
 from ..errors import EmptyInput, UnknownLabel, WrongArgument
 from ..frames import union
 from ..media.boxes import Boxes
@@ -129,10 +130,10 @@ def _keyframe(
 
     ``labels`` are the classes that the thing may be found as; none are all.
     """
-    article = "an" if thing[0] in "aeiou" else "a"
+    named = with_article(thing)
     best: tuple[float, Image, Boxes] | None = None
     for number in range(_TRIES):
-        drawing = Drawing(f"{article} {thing} on a plain background", seed=(ctx.seed * _TRIES + number) % _SEEDS)
+        drawing = Drawing(f"{named} on a plain background", seed=(ctx.seed * _TRIES + number) % _SEEDS)
         picture = _shown(generator.generate([drawing], stop=ctx.stop)[0])
         found = detector.detect([picture], [[]])[0]
         for index in range(len(found)):
@@ -144,7 +145,7 @@ def _keyframe(
             break
     if best is None:
         raise EmptyInput(
-            f"nothing was found in {_TRIES} pictures drawn of {article} {thing}, so nothing can be moved", kind="boxes"
+            f"nothing was found in {_TRIES} pictures drawn of {named}, so nothing can be moved", kind="boxes"
         )
     _, picture, boxes = best
     masks = segmenter.segment([picture], [boxes])[0]

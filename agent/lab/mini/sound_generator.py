@@ -7,7 +7,6 @@ repeated and cut so that it stays what it is; it does not say that the sound is 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ import numpy as np
 
 from ....tools.loaders.synthesis_model import shape
 from ....tools.media.spans import Spans
+from ..timing import seconds_of
 from ..world.scenes import stream
 from ..world.sounds import SOUNDS
 from .apart import Overlap, first_state
@@ -96,11 +96,7 @@ def _measured(models: Mapping[str, Shipped], seed: int, n: int) -> list[Row]:
     )
     heard = classifier.classify(made)
     right = sum(strongest(spans) == each.sound for spans, each in zip(heard, asked, strict=True))
-    taken = []
-    for sound in SOUNDS:
-        start = time.perf_counter()
-        generator.make([sound], seconds=[4.0], seeds=[seed])
-        taken.append(time.perf_counter() - start)
+    taken = seconds_of(lambda sound: generator.make([sound], seconds=[4.0], seeds=[seed]), SOUNDS)
     return [
         share(ROLE, "heard_as_asked", right, n, frequent=1 / len(SOUNDS)),
         Row(ROLE, "seconds_for_4_s", float(np.median(taken))),

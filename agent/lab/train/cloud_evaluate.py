@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForImageClassification
 
 from ....tools.space.views import render_views
+from ..timing import seconds_of
 from ..world.clouds import CLOUD_CLASSES, CloudConfig, render_cloud
 from ..world.scenes import stream
 
@@ -85,7 +85,7 @@ def measure(tell: Callable[[Sequence[Points]], Scores], *, seed: int, n: int, sp
         right_noisy=float((tell(noisy).argmax(1) == labels).mean()),
         right_turned=float((tell(turned).argmax(1) == labels).mean()),
         right_in_scenes=float((tell(cut).argmax(1) == np.array(of)).mean()),
-        milliseconds=_milliseconds(tell, alone),
+        milliseconds=1000 * float(np.median(seconds_of(tell, [[cloud] for cloud in alone[:_TIMED]]))),
     )
 
 
@@ -140,12 +140,3 @@ def _things(first: int, split: str) -> Iterator[tuple[Points, int]]:
         cloud = render_cloud(number, split=split)
         for thing in cloud.things:
             yield cloud.points[slice(*thing.rows)], CLOUD_CLASSES.index(thing.label)
-
-
-def _milliseconds(tell: Callable[[Sequence[Points]], Scores], clouds: Sequence[Points]) -> float:
-    taken = []
-    for cloud in clouds[:_TIMED]:
-        start = time.perf_counter()
-        tell([cloud])
-        taken.append(time.perf_counter() - start)
-    return 1000 * float(np.median(taken))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
+from ..timing import seconds_of
 from ..world.acoustics import RATE, Waveform
 from ..world.sounds import SOUNDS, SoundClip, SoundConfig, render_sounds
 
@@ -122,9 +122,4 @@ def _labels(clips: Sequence[SoundClip]) -> NDArray[np.bool_]:
 
 def _milliseconds(hear: Callable[[Sequence[Waveform]], Scores], seed: int, split: str) -> float:
     clip = render_sounds(seed, SoundConfig(seconds=(4.0, 4.0)), split=split)
-    taken = []
-    for _ in range(_TIMED):
-        start = time.perf_counter()
-        hear([clip.samples])
-        taken.append(time.perf_counter() - start)
-    return 1000 * float(np.median(taken))
+    return 1000 * float(np.median(seconds_of(hear, [[clip.samples]] * _TIMED)))

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ....tools.english import plural, with_article
 from ....tools.registry import default_registry
 from ....tools.see.nouns import NOUNS
-from ..english import plural, with_article
 from ..train.planner import words
 from ..train.planner.catalog import Catalog
 from ..train.planner.phrasings import LOOKS, SLOT, THINGS, Phrasing, Phrasings, agreed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ..english import plural, with_article
+from ....tools.english import plural, with_article
 from .scenes import Scene, SceneObject
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..english import with_article
+from ....tools.english import with_article
 from . import draw
 from .backgrounds import draw_background
 from .captions import listed, sentence

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..english import with_article
+from ....tools.english import with_article
 from . import draw
 from .captions import listed, sentence
 from .scenes import COLOURS, stream

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..english import plural, with_article
+from ....tools.english import plural, with_article
 from .captions import BACKGROUND_WORDS, PATTERN_WORDS, caption, place_of
 from .relations import Relations, relations_of
 from .scenes import CLASSES, COLOURS, Scene, SceneObject, stream

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..english import plural, with_article
+from ....tools.english import plural, with_article
 from .captions import NUMBERS, PLACES, at_place
 from .scenes import CLASSES, COLOURS
 

@@ -17,7 +17,6 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedTokenizerFast
 
 import panmodal.agent.lab.train.mllm.__main__ as command
-from panmodal.agent.lab.english import plural
 from panmodal.agent.lab.train.mllm.cells import cells_of, distinct
 from panmodal.agent.lab.train.mllm.data import POOLS, Batch, Scenes, alike, held_out, mirrored, scene_arrays
 from panmodal.agent.lab.train.mllm.evaluate import answers, balanced_facts, f1, measure, mentions
@@ -36,6 +35,7 @@ from panmodal.agent.lab.train.planner.train import Recipe, new_model, planner_of
 from panmodal.agent.lab.train.planner.train import export as export_planner
 from panmodal.agent.lab.train.recipes import RECIPES, Order
 from panmodal.agent.lab.world.scenes import BACKGROUNDS, CLASSES, COLOURS, Scene, SceneObject, render_scene
+from panmodal.tools.english import plural
 from panmodal.tools.errors import InputError
 
 SHIPPED = Path(str(files("panmodal.agent.profiles"))) / "mini" / "backbone"

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-from panmodal.agent.lab.english import plural
 from panmodal.agent.lab.world.captions import BACKGROUND_WORDS, PLACES, caption, long_caption, place_of
 from panmodal.agent.lab.world.draw import COLOUR_VALUES
 from panmodal.agent.lab.world.questions import TYPES, questions_of
@@ -24,6 +23,7 @@ from panmodal.agent.lab.world.scenes import (
     render_scene,
 )
 from panmodal.agent.lab.world.writing import write_scenes
+from panmodal.tools.english import plural
 
 
 @pytest.fixture(scope="module")

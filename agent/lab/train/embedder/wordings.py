@@ -11,7 +11,7 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from ...english import plural, with_article
+from .....tools.english import plural, with_article
 from ...world.captions import NUMBERS, PLACES, at_place, listed
 from ...world.scenes import BACKGROUNDS, CLASSES, COLOURS
 from ...world.shapes import WORDS

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +22,7 @@ from .....tools.loaders.base import ModelSpec
 from .....tools.loaders.registry import get_loader
 from .....tools.roles import Detector, Drawing, ImageGenerator
 from ...mini.shipped import shipped
+from ...timing import seconds_of
 from .data import Picture
 from .judge import KINDS, Case, Compared, cases, compared, judged, look
 from .prompts import Prompt
@@ -118,12 +118,8 @@ def _told(found: Compared) -> dict[str, float]:
 
 def seconds_a_picture(generator: ImageGenerator) -> float:
     """Seconds for one prompt alone, the best of three, in the threads that torch has."""
-    spent = []
-    for seed in range(3):
-        start = time.perf_counter()
-        generator.generate([Drawing("a red star on a plain background", seed=seed)])
-        spent.append(time.perf_counter() - start)
-    return min(spent)
+    drawings = [Drawing("a red star on a plain background", seed=seed) for seed in range(3)]
+    return min(seconds_of(lambda drawing: generator.generate([drawing]), drawings))
 
 
 def main() -> None:

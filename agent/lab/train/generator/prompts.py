@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from ...english import plural, with_article
+from .....tools.english import plural, with_article
 from ...world.captions import PATTERN_WORDS, PLACES, place_of
 from ...world.relations import RELATIONS, relations_of
 from ...world.scenes import BACKGROUNDS, CLASSES, COLOURS, Scene

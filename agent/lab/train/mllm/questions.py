@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...english import plural, with_article
+from .....tools.english import plural, with_article
 from ...world.captions import BACKGROUND_WORDS
 from ...world.scenes import BACKGROUNDS, CLASSES, COLOURS
 from ...world.shapes import WORDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from ...english import plural
+from .....tools.english import plural
 from . import words as w
 from .disturb import pseudo_word
 from .phrasings import Phrasing, Phrasings

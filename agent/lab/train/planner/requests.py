@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .....planners.backends.prompt_format import segmented, whole
-from ...english import with_article
+from .....tools.english import with_article
 from . import words as w
 from .build import MAX_STEPS, Build, Wish
 from .catalog import Argument, Catalog

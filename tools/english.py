@@ -1,4 +1,4 @@
-"""Plurals and articles of English nouns, as every generator of sentences here says them. Stdlib only."""
+"""Plurals and articles of English nouns, as every sentence that is made here says them. Stdlib only."""
 
 from __future__ import annotations
 
