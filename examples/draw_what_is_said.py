@@ -2,7 +2,7 @@
 
     python examples/draw_what_is_said.py examples/media/request.flac --out drawn.png
 
-`mini` hears and draws only its own world, at 32 pixels a side; `--profile` names a profile of yours.
+`mini` hears and draws only its own world, at 64 pixels a side; `--profile` names a profile of yours.
 """
 
 import argparse

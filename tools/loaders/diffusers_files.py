@@ -19,6 +19,8 @@ class MadeFor(NamedTuple):
     side: int | None = None
     steps: int | None = None
     guidance: float | None = None
+    guidance_rescale: float | None = None
+    """How far contrast is brought back to what it is without guidance (Lin et al. 2024), where a pipeline can."""
 
 
 class Parts(NamedTuple):
@@ -62,12 +64,13 @@ def made_for_of(spec: ModelSpec, folder: Path) -> MadeFor:
         return MadeFor()
     facts: dict[str, Any] = read_json(spec, folder / FACTS)
     stated: list[Any] = [facts.get(name) for name in MadeFor._fields]
-    side, steps, guidance = stated
+    side, steps, guidance, rescale = stated
     for name, number, sensible, kind in (
         ("side", side, type(side) is int and side > 0 and side % 8 == 0, "multiple of 8"),
         ("steps", steps, type(steps) is int and 1 <= steps <= 1000, "whole number from 1 to 1000"),
         ("guidance", guidance, type(guidance) in (int, float) and 0 <= guidance <= 100, "number from 0 to 100"),
+        ("guidance_rescale", rescale, type(rescale) in (int, float) and 0 <= rescale <= 1, "number from 0 to 1"),
     ):
         if number is not None and not sensible:
             raise broken(spec, f"{FACTS} states {name} {number!r}, which is no {kind}")
-    return MadeFor(side, steps, guidance)
+    return MadeFor(*stated)

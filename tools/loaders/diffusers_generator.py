@@ -173,6 +173,7 @@ class PipelineGenerator:
                 "height": job.height,
                 "num_inference_steps": job.steps,
                 "guidance_scale": job.guidance,
+                "guidance_rescale": self._made_for.guidance_rescale,
                 "strength": strength,
                 "generator": [torch.Generator().manual_seed(int(drawings[k].seed) % _SEEDS) for k in chosen],
                 "use_resolution_binning": False,  # the size is the one that was asked for

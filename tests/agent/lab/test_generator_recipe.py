@@ -147,7 +147,7 @@ def test_true_pictures_are_judged_right_and_others_wrong() -> None:
         assert not judge(prompt, image, Boxes.of(corners[1:], labels[1:], scores[1:], image))["thing"]
     for name in ("colour", "place", "side"):
         verdicts = [verdict[name] for verdict in right if name in verdict]
-        assert len(verdicts) > 5 and np.mean(verdicts) > 0.8, name  # at 32 pixels some colours cannot be told
+        assert len(verdicts) > 5 and np.mean(verdicts) > 0.8, name  # some colours cannot be told at this size
     for kind in KINDS:
         for prompt, picture, _ in cases(kind, 3, 0):
             assert picture.shape == (SIDE, SIDE, 3) and all(thing.colour != UNSAID for thing in prompt.things)

@@ -131,7 +131,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stable().save_pretrained(found)
     for path in found.rglob("*.safetensors"):
         save_file({name: value.half() for name, value in load_file(path).items()}, path, metadata={"format": "pt"})
-    (found / "panmodal.json").write_text(json.dumps({"side": 32, "steps": 4, "guidance": 3.0, "words": ["red"]}))
+    (found / "panmodal.json").write_text(
+        json.dumps({"side": 32, "steps": 4, "guidance": 3.0, "guidance_rescale": 0.6, "words": ["red"]})
+    )
     return found
 
 
@@ -177,7 +179,7 @@ def test_it_is_what_the_library_draws(folder: Path) -> None:
     pipeline = StableDiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     wanted = pipeline(
-        ["red star", "blue star"], num_inference_steps=4, guidance_scale=3.0, height=32, width=32,
+        ["red star", "blue star"], num_inference_steps=4, guidance_scale=3.0, guidance_rescale=0.6, height=32, width=32,
         generator=[torch.Generator().manual_seed(seed) for seed in (1, 2)],
     ).images  # fmt: skip
     made = generator(folder).generate([Drawing("red star", seed=1), Drawing("blue star", seed=2)])
@@ -469,6 +471,7 @@ def _index(**changes: Any) -> Callable[[Path], None]:
                 ('{"guidance": NaN}', "guidance nan"),
                 ('{"guidance": 101}', "guidance 101"),
                 ('{"guidance": true}', "guidance True"),
+                ('{"guidance_rescale": 1.5}', "guidance_rescale 1.5"),
             )
         ),
         (

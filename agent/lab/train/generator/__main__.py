@@ -27,12 +27,13 @@ def main() -> None:
     )
     parser.add_argument("--scenes", type=int, help="rendered before training (default: what suits the device)")
     parser.add_argument("--prompts", type=int, help="of a step")
+    parser.add_argument("--rate", type=float, help="peak of the learning rate; less to go on from a trained folder")
     parser.add_argument("--workers", type=int, help="processes that render")
     parser.add_argument("--threads", type=int, help="of torch, on a CPU")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    sizes = {name: getattr(given, name) for name in ("scenes", "prompts", "workers", "threads")}
+    sizes = {name: getattr(given, name) for name in ("scenes", "prompts", "rate", "workers", "threads")}
     train(
         given.out,
         minutes=given.minutes,

@@ -1,4 +1,4 @@
-"""What the generator learns from: scenes of one or two things at 32 pixels, their truth as rows, and prompts of it."""
+"""What the generator learns from: scenes of one or two things at 64 pixels, their truth as rows, and prompts of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 from ...world.scenes import BACKGROUNDS, CLASSES, COLOURS, Scene, SceneConfig, render_scene
 from .prompts import EMPTY, LENGTH, UNSAID, Book, facts_of, packed, truth_of, unpacked
 
-SIDE = 32
+SIDE = 64
 """Pixels of the square pictures."""
 PAINTED = 128  # painted larger and reduced by area, as pictures are reduced in use
 CHUNK = 256  # scenes that a worker hands over at once
@@ -32,7 +32,7 @@ _GROUNDS = (
 _LARGE, _SMALLER, _TWO = (0.28, 0.42), (0.13, 0.28), (0.20, 0.36)
 # Shares of scenes of one large thing, one smaller thing, two alike, two others; the rest is the world's usual scenes,
 # which the autoencoder must be able to show.
-_SHARES = (0.46, 0.08, 0.12, 0.26, 0.08)
+_SHARES = (0.38, 0.08, 0.12, 0.36, 0.06)
 _UNTOLD = 0.1  # of prompts that are left empty, for guidance without a classifier (Ho and Salimans 2022)
 
 Picture = NDArray[np.uint8]

@@ -1,6 +1,6 @@
 """What the pipelines take for an autoencoder: diffusers' AutoencoderTiny of one level, which hands the pixels on.
 
-A picture of 32 pixels needs no smaller latents. Those of learned autoencoders with four or eight numbers for sixteen
+A picture of 64 pixels needs no smaller latents. Those of learned autoencoders with four or eight numbers for sixteen
 pixels lost corners and tails at this size of model: of what the judge finds in true pictures it found three and six
 tenths in pictures that had only gone through them. The weights of this one are set, not learned: its latents are red,
 green, blue and their mean (the library's pipelines for inpainting ask for four), and its decoder leaves the mean out.

@@ -15,7 +15,8 @@ from .denoising import Denoising
 
 KEEP_EVERY = 240.0
 """Seconds between checkpoints, each of which measures and exports."""
-TELL_EVERY = 60.0
+TELLINGS = 60
+"""Lines of progress in all."""
 
 Log = Callable[[str], None]
 
@@ -32,7 +33,9 @@ class Runner:
     def run(self, denoising: Denoising, minutes: float) -> int:
         """Train for ``minutes``, with those of a killed run, unless it is done; returns the examples seen in all."""
         parameters = list(denoising.module.parameters())
-        optimiser = torch.optim.AdamW(parameters, lr=denoising.rate, betas=(0.9, 0.99), weight_decay=0.01, foreach=True)
+        optimiser = torch.optim.AdamW(
+            parameters, lr=denoising.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=self.device.type == "cuda"
+        )
         spent, step, done = self._resume(denoising, optimiser)
         total = 60 * minutes
         if done:
@@ -49,7 +52,7 @@ class Runner:
                 means[name] = torch.lerp(means.get(name, loss), loss, 0.02)
             step += 1
             now = time.monotonic()
-            if now - told > TELL_EVERY:
+            if now - told > total / TELLINGS:
                 told = now
                 self._tell(denoising, spent, step, means)
             if now - kept > KEEP_EVERY:
@@ -62,9 +65,9 @@ class Runner:
     def _step(
         self, denoising: Denoising, parameters: list[nn.Parameter], optimiser: torch.optim.Optimizer
     ) -> dict[str, Tensor]:
+        optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             losses = denoising.losses()
-        optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
