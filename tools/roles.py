@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from .media.audio import Audio
     from .media.boxes import Boxes
+    from .media.depth import Depth
     from .media.embedding import Embedding
     from .media.image import Image
     from .media.masks import Masks
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .media.points import Points
     from .media.spans import Spans
     from .media.transcript import Transcript
+    from .media.video import Video
 
 
 class StopFlag(Protocol):
@@ -176,6 +178,40 @@ class ImageGenerator(Protocol):
         stop: StopFlag | None = None,
     ) -> "list[Image]":
         """Each image with what its masks cover drawn anew; every pixel outside the masks stays as it is."""
+        ...
+
+
+class TextReader(Protocol):
+    """Reads what is written in pictures."""
+
+    def read(self, images: "Sequence[Image]") -> "list[Boxes]":
+        """One ``Boxes`` per image: a box a line in reading order, whose label is what the line says; none without text."""
+        ...
+
+
+class DepthEstimator(Protocol):
+    """Says how far away everything in a picture is."""
+
+    def estimate(self, images: "Sequence[Image]") -> "list[Depth]":
+        """One ``Depth`` of its size per image."""
+        ...
+
+
+class VideoGenerator(Protocol):
+    """Films what a text says."""
+
+    def generate(
+        self,
+        drawings: Sequence[Drawing],
+        *,
+        seconds: Sequence[float | None],
+        progress: Callable[[float], None] | None = None,
+        stop: StopFlag | None = None,
+    ) -> "list[Video]":
+        """One clip per drawing; ``seconds`` is how long each lasts, None what the checkpoint was made for.
+
+        Raises ``Cancelled`` when ``stop`` was set, ``WrongArgument`` for sizes, steps and lengths that it cannot do.
+        """
         ...
 
 
@@ -339,6 +375,9 @@ ROLES: dict[str, type] = {
     "image_generator": ImageGenerator,
     "sound_generator": SoundGenerator,
     "cloud_classifier": CloudClassifier,
+    "ocr": TextReader,
+    "depth_estimator": DepthEstimator,
+    "video_generator": VideoGenerator,
 }
 
 

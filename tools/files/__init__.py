@@ -1,0 +1,1 @@
+"""Experts that fetch and pack files."""

@@ -1,0 +1,1 @@
+"""Experts that listen, speak and shape sound."""

@@ -1,0 +1,1 @@
+"""Experts for texts and documents."""
