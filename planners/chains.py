@@ -92,5 +92,6 @@ def _walk(kind: str, found: Mapping[str, Source]) -> Iterator[str]:
 
 def _cost(tool: Tool, found: Mapping[str, Source]) -> Cost:
     parts = [found[kind].cost for kind in dict.fromkeys(needs(tool))]
-    loss = _LOSS[tool.card.keeps] + sum(part[0] for part in parts)
+    asks = any(param.kind is None and not param.optional for param in tool.params)  # keeps what is asked for, no more
+    loss = _LOSS[tool.card.keeps] + asks + sum(part[0] for part in parts)
     return loss, _TAKES[tool.card.cost] + sum(part[1] for part in parts)

@@ -192,6 +192,8 @@ class _Check:
                 self._artifact(one, single, f"{path}[{number}]", item, found)
             return
         if not isinstance(value, str) or not value.startswith("$") or value.startswith("$$"):
+            if param.literal and isinstance(value, str):
+                return
             told = f"{param.name} takes {_wanted(param)}, given as a reference"
             found.append(Violation(path, "not-a-reference", told, self.scope.suggest(param.kind, param.many)))
             return

@@ -13,6 +13,7 @@ from ..tools.contract import Tool
 from ..tools.signature import Param
 from .base import Request
 from .chains import edits, narrows, needs, refines, sources
+from .lexicon import find, lexicon, stems
 from .plan import Step
 from .reading import Clause, Match, Thing
 from .references import quote
@@ -62,6 +63,7 @@ class Draft:
         self.steps: list[Step] = []
         self.kinds = request.kinds
         self.at_hand = self._at_hand()
+        self._bare = not (self.kinds or request.thread)
         self._sources = sources(self.at_hand, tools)
         self._refs: dict[str, str] = {}
         self._lists: set[str] = set()
@@ -112,6 +114,8 @@ class Draft:
             return image
         if self.attached(kind):
             return f"$in.{kind}"
+        if kind == "text" and self._bare:
+            return quote(wish.clause.text)
         made = self._sources.get(kind)
         pointed = bool(wish.things and wish.things[0].pronoun)
         if kind in self.request.thread and (made is None or made.tool is None or pointed):
@@ -173,8 +177,9 @@ class Draft:
             elif param.kind is not None:
                 if param.optional and (filled or not wish.named or param.name not in (asked or {param.name})):
                     continue
+                words = self._words(param, wish) if goal and param.literal else ""
                 try:
-                    args[param.name] = self.value(param.kind, wish, image, param.many)
+                    args[param.name] = quote(words) if words else self.value(param.kind, wish, image, param.many)
                 except CannotBuild:
                     if not param.optional:
                         raise
@@ -205,6 +210,14 @@ class Draft:
         if declared not in ("integer", "number") or number is None:
             raise CannotBuild(f"{param.name} is not said")
         args[param.name] = int(float(number[0])) if declared == "integer" else float(number[0])
+
+    def _words(self, param: Param, wish: Wish) -> str:
+        """The words that the wish itself gives for a text; none where they point to what is attached or was made."""
+        words = self._slot(param, wish)
+        pointing = lexicon().pronouns | lexicon().picture | lexicon().media
+        named = bool(self.request.kinds or self.request.thread or self._last.kind)
+        points = named and any(find(phrase, stems(words)) >= 0 for phrase in pointing)
+        return "" if points else words
 
     def _slot(self, param: Param, wish: Wish) -> str:
         for name, start, end in wish.match.slots if wish.match else ():
@@ -257,7 +270,7 @@ class Draft:
             others = [*kinds, *(one for one in known if one != kind)]
             if kind not in sources(others, self.tools):
                 kinds.append(kind)
-        return kinds
+        return kinds or ["text"]  # the request itself is all there is to work on
 
 
 def _nth(number: int) -> str:

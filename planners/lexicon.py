@@ -50,6 +50,7 @@ class Lexicon:
     phrase_end: frozenset[str]
     both: frozenset[str]
     picture: frozenset[Words]
+    media: frozenset[Words]
     pronouns: frozenset[Words]
     plural: frozenset[Words]
     wishes: frozenset[str]
@@ -81,6 +82,7 @@ def lexicon() -> Lexicon:
         phrase_end=_set(data["phrase_end"]),
         both=_set(data["and"]),
         picture=frozenset(_entries(data["picture"])),
+        media=frozenset(_entries(data["media"])),
         pronouns=frozenset(_entries(data["pronouns"])),
         plural=frozenset(_entries(data["plural"])),
         wishes=_set(data["wishes"]),

@@ -70,7 +70,7 @@ def _argument(param: Param, strict: bool, prefix: str, defs: dict[str, Any]) -> 
     rest.
     """
     reference = {"$ref": "#/$defs/reference"}
-    if param.kind is not None:
+    if not param.literal:
         what = f"references to {param.kind}" if param.many else f"reference to {param.kind}"
         several = {"anyOf": [reference, {"type": "array", "items": reference}]}
         described = several if param.many else {"anyOf": [reference]}

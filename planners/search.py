@@ -156,11 +156,12 @@ def _own_value(tool: Tool, values: Mapping[int, tuple[int, str]]) -> tuple[int, 
 def _region(clause: Clause, match: Match) -> tuple[int, int] | None:
     """Where the wish names things: in the example's slot, else after its last word."""
     size = len(clause.stems)
-    texts = {param.name for param in match.tool.params if param.kind is None and not param.many}
+    texts = {param.name for param in match.tool.params if param.literal and not param.many}
     slots = [(start, end) for name, start, end in match.slots if name not in texts]
     if slots:
         return slots[0]
-    if not match.used:
+    told = {param.name for param in match.tool.params if param.kind is not None and param.literal}
+    if not match.used or any(name in told for name, _, _ in match.slots):
         return None
     last = max(match.used) + 1
     return (last, size) if last < size else None
@@ -201,7 +202,7 @@ def _by_kind(want: str, draft: Draft) -> list[str]:
 def _nothing_fits(text: str, draft: Draft, tools: Sequence[Tool]) -> PlanError:
     ready = sources(draft.at_hand, tools)
     able = [tool.name for tool in tools if all(kind in ready for kind in needs(tool))]
-    given = ", ".join(draft.at_hand) or "nothing"
+    given = ", ".join(dict.fromkeys([*draft.kinds, *draft.request.thread.values()])) or "nothing"
     told = f"no tool at hand does {text!r} with {given} attached"
     hint = f"what can be done: {', '.join(able)}" if able else "attach what the request is about"
     violation = Violation("", "nothing-fits", told, hint)

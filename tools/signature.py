@@ -5,12 +5,13 @@ import re
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, InstanceOf, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, InstanceOf, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
 from .media.artifact import Artifact
+from .media.text import Text
 from .roles import ROLES, StepContext, role_of
 
 _LISTS = (list, Sequence)
@@ -21,7 +22,8 @@ class Param:
     """One argument of a tool.
 
     ``kind`` is the artifact kind it takes (None for a plain value), ``many`` whether it takes a list of them
-    (or, for plain values, any list), ``schema`` the JSON schema of the argument in a plan.
+    (or, for plain values, any list), ``schema`` the JSON schema of the argument in a plan. One that takes one text
+    (``literal``) may be given the words themselves.
     """
 
     name: str
@@ -32,6 +34,11 @@ class Param:
     schema: dict[str, Any]
     doc: str = ""
     nullable: bool = False
+
+    @property
+    def literal(self) -> bool:
+        """Whether a plan may write a value here, not only a reference."""
+        return self.kind is None or (self.kind == Text.kind and not self.many)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,8 @@ def _read_param(parameter: inspect.Parameter, hint: Any, where: str, doc: str) -
         schema = _plain_schema(hint, where)
         if optional and "default" not in schema:
             schema["default"] = list(default) if isinstance(default, tuple) else default
+    elif kind == Text.kind and not many:
+        schema, check = {"type": "string"}, Annotated[check, BeforeValidator(_as_text)]
     else:
         schema = _kind_schema(kind, many)
     if doc:
@@ -154,6 +163,11 @@ def _shape(hint: Any, where: str) -> tuple[str | None, bool, bool, Any]:
     if _mentions_artifact(hint):
         raise TypeError(f"{where}: plans cannot express {hint}; take one kind of artifact, or a list of it")
     return None, listed, False, hint
+
+
+def _as_text(value: Any) -> Any:
+    """Words that a plan says itself, as the artifact that they stand for."""
+    return Text.of(value) if isinstance(value, str) else value
 
 
 def _kind_of(artifact: type[Artifact], where: str) -> str:

@@ -162,7 +162,9 @@ def _value(param: Param, values: Sequence[Value], spans: Spans) -> str | None:
     if param.kind is None:
         return _literal(param.schema, spans)
     if not param.many:
-        return one_of(quoted(json.dumps(v.reference)) for v in values if v.shape.kind == param.kind)
+        references = [quoted(json.dumps(v.reference)) for v in values if v.shape.kind == param.kind]
+        said = _literal(param.schema, spans) if param.literal else None
+        return one_of([*references, *([said] if said is not None else [])])
     single = one_of(quoted(json.dumps(v.reference)) for v in values if v.shape.kind == param.kind)
     lists = [quoted(json.dumps(v.reference)) for v in values if v.shape.item and v.shape.item.kind == param.kind]
     if single is not None:

@@ -10,6 +10,7 @@ from panmodal.planners.violation import Violation
 from panmodal.tools.contract import tool
 from panmodal.tools.errors import PlanError
 from panmodal.tools.media.image import Image
+from panmodal.tools.media.text import Text
 from panmodal.tools.registry import default_registry
 
 
@@ -30,7 +31,13 @@ def caption(image: Image) -> Poster:
     raise NotImplementedError
 
 
-REGISTRY = default_registry().with_tools([collage, caption])
+@tool
+def utter(text: Text) -> Text:
+    """Give the text back."""
+    return text
+
+
+REGISTRY = default_registry().with_tools([collage, caption, utter])
 DETECT = {"id": "d", "tool": "detect", "args": {"image": "$in.image", "labels": ["cars"]}}
 
 
@@ -137,6 +144,16 @@ def test_a_cycle_is_named() -> None:
 
 def test_an_empty_plan_and_an_empty_answer_are_faults() -> None:
     assert [violation.code for violation in found([], [])] == ["no-steps", "empty-answer"]
+
+
+def test_a_text_may_be_said_in_the_plan_and_no_other_kind_may() -> None:
+    said = [{"id": "x", "tool": "utter", "args": {"text": "$$5 for two"}}]
+    seen = [{"id": "s", "tool": "perceive", "args": {"image": "$in.image", "question": "what is it"}}]
+    read = {"id": "x", "tool": "utter", "args": {"text": "$s"}}
+    assert found(said) == [] and found([*seen, read]) == []
+    assert only({"tool": "utter", "args": {"text": "$d"}}).code == "wrong-kind"
+    assert only({"tool": "utter", "args": {"text": 5}}).code == "not-a-reference"
+    assert only({"tool": "count", "args": {"boxes": "three boxes"}}).code == "not-a-reference"
 
 
 def test_each_gives_lists_and_lists_do_not_pass_for_one() -> None:

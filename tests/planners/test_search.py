@@ -16,6 +16,7 @@ from panmodal.tools.errors import PlanError
 from panmodal.tools.media.image import Image
 from panmodal.tools.media.text import Text
 from panmodal.tools.registry import Registry, default_registry
+from panmodal.tools.roles import Captioner, Drawing, ImageGenerator
 
 REGISTRY = default_registry()
 ROLES = frozenset({"detector", "segmenter", "mllm"})
@@ -195,3 +196,32 @@ def test_of_many_tools_the_relevant_ones_come_with_what_they_need() -> None:
     few = relevant("cut out the star", REGISTRY.with_tools(many), ["image"], 8)  # type: ignore[arg-type]
     assert {"detect", "segment", "cut_out"} <= set(few.names()) and len(few) <= 12
     assert rank("cut out the star", REGISTRY.tools())[0][1].name == "cut_out"
+
+
+@tool(card=Card(cost="model", keeps="meaning", examples=("draw {prompt}", "make a picture of {prompt}")))
+def draw(prompt: Text, *, image_generator: ImageGenerator) -> Image:
+    """Draw what a text says."""
+    return image_generator.generate([Drawing(prompt.text)])[0]
+
+
+@tool(card=Card(cost="model", keeps="meaning", examples=("describe the picture",)))
+def describe(image: Image, *, captioner: Captioner) -> Text:
+    """Say what a picture shows."""
+    return Text.of(captioner.caption([image])[0].text)
+
+
+@pytest.mark.parametrize(
+    ("text", "pictures", "want", "steps"),
+    [
+        ("Draw a red star on a plain background", 0, None, ["draw a red star on a plain background"]),
+        ("a red star", 0, "image", ["draw a red star"]),
+        ("draw a blue cat", 1, None, ["draw a blue cat"]),
+        ("draw this picture again", 1, None, ["describe", "draw"]),
+    ],
+)
+def test_a_text_is_what_the_wish_says_or_what_it_points_to(
+    text: str, pictures: int, want: str | None, steps: list[str]
+) -> None:
+    registry = REGISTRY.with_tools([draw, describe])
+    roles = ROLES | {"image_generator", "captioner"}
+    assert chained(text, pictures=pictures, want=want, registry=registry, roles=roles) == steps

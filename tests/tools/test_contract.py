@@ -14,6 +14,7 @@ from panmodal.tools.errors import ToolError, WrongArgument
 from panmodal.tools.media.artifact import Artifact
 from panmodal.tools.media.boxes import Boxes
 from panmodal.tools.media.image import Image
+from panmodal.tools.media.text import Text
 from panmodal.tools.roles import Detector, LanguageModel, Mllm, StepContext
 
 
@@ -156,6 +157,29 @@ def test_three_lines_make_a_tool() -> None:
 
     assert (shout.doc, shout.roles, shout.returns.python) == ("shout", (), str)
     assert shout.call({"text": "hey"}, {}) == "HEY"
+
+
+def test_a_text_may_be_given_as_the_words_themselves(picture: Image) -> None:
+    @tool
+    def say(text: Text, then: Text | None = None) -> str:
+        """Say a text."""
+        return text.text
+
+    assert say.params[0].literal and say.params[0].kind == "text"
+    assert say.json_schema()["properties"]["text"] == {"type": "string"}
+    checked = say.validate({"text": "good day"})
+    assert checked["text"] == Text.of("good day") and checked["then"] is None
+    assert say.call(checked, {}) == "good day"
+    with pytest.raises(WrongArgument, match="'text' must be one text"):
+        say.validate({"text": picture})
+
+    @tool
+    def told(text: Text) -> Text:
+        """Return what is no text."""
+        return "words"  # type: ignore[return-value]
+
+    with pytest.raises(ToolError, match="returned str, not the text"):
+        told.call(told.validate({"text": "x"}), {})
 
 
 def test_async_tools_are_awaited_and_checked() -> None:

@@ -47,14 +47,11 @@ def told(
     check_pictures(tracks, pictures)
     if len(found) != len(tracks):
         raise WrongArgument(f"{len(tracks)} tracks with spans of {len(found)}", field="found")
+    doing = [(track, spans) for track, spans in zip(tracks, found, strict=True) if spans]
     rows = sorted(
-        (
-            span.start / rate,
-            span.end / rate,
-            f"{colour_of(track, pictures)} {track.label} {VERBS[span.motion]}",
-            track.score,
-        )
-        for track, spans in zip(tracks, found, strict=True)
+        (span.start / rate, span.end / rate, f"{name} {VERBS[span.motion]}", track.score)
+        for track, spans in doing
+        for name in [f"{colour_of(track, pictures)} {track.label}"]
         for span in spans
     )
     times = np.array([row[:2] for row in rows]).reshape(-1, 2)

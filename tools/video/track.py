@@ -51,7 +51,7 @@ class Track:
         """The indices of these pictures."""
         return np.flatnonzero(self.seen)
 
-    @property
+    @cached_property
     def bridged(self) -> NDArray[np.float64]:
         """The boxes (T, 4) with gaps filled by even movement; NaN before the first and after the last."""
         if not len(self.frames):
