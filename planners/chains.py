@@ -8,7 +8,7 @@ finds for each kind the tool that gives it at the least cost.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..tools.contract import Tool
@@ -80,6 +80,33 @@ def chain(kinds_in: Iterable[str], kind_out: str, registry: Registry) -> list[st
     if kind_out not in found:
         return None
     return list(dict.fromkeys(_walk(kind_out, found)))
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a kind is made from others: the tools in running order, and how much of the meaning they lose (0: none)."""
+
+    tools: tuple[str, ...]
+    loss: int
+
+
+def way(kinds_in: Iterable[str], kind_out: str, tools: Sequence[Tool]) -> Way | None:
+    """The cheapest chain of one tool at least that ends in `kind_out`, whether or not the kind is at hand.
+
+    None where no tools lead there. A tool that only chooses among what it is given makes nothing.
+    """
+    found = sources(kinds_in, tools)
+    ends = [
+        (_cost(tool, found), number)
+        for number, tool in enumerate(tools)
+        if tool.returns.kind == kind_out and not narrows(tool) and needs(tool) and found.keys() >= set(needs(tool))
+    ]
+    if not ends:
+        return None
+    (loss, _), number = min(ends)
+    last = tools[number]
+    before = [name for need in needs(last) for name in _walk(need, found)]
+    return Way((*dict.fromkeys(before), last.name), loss)
 
 
 def _walk(kind: str, found: Mapping[str, Source]) -> Iterator[str]:

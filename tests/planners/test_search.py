@@ -5,7 +5,7 @@ import pytest
 
 from panmodal.planners.base import PlannerContext, Request, language_of
 from panmodal.planners.canonical import canonical
-from panmodal.planners.chains import chain
+from panmodal.planners.chains import Way, chain, way
 from panmodal.planners.checker import check
 from panmodal.planners.plan import Plan, Step
 from panmodal.planners.retrieval import rank, relevant
@@ -225,3 +225,11 @@ def test_a_text_is_what_the_wish_says_or_what_it_points_to(
     registry = REGISTRY.with_tools([draw, describe])
     roles = ROLES | {"image_generator", "captioner"}
     assert chained(text, pictures=pictures, want=want, registry=registry, roles=roles) == steps
+
+
+def test_a_way_has_one_tool_at_least_and_says_what_it_loses() -> None:
+    tools = REGISTRY.with_tools([draw, describe]).tools()
+    again = way(["image"], "image", tools)
+    assert again == Way(("describe", "draw"), 0)  # an edit is shorter and keeps the form alone
+    assert way(["image"], "boxes", tools) == Way(("detect",), 2)
+    assert way(["image"], "audio", tools) is None and way(["boxes"], "boxes", tools) is None
