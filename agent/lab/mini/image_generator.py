@@ -29,7 +29,7 @@ from .shipped import Shipped
 
 ROLE = "image_generator"
 USES = ("image_generator", "detector")
-DEFAULT_N = 60
+DEFAULT_N = 200
 """Prompts of each kind."""
 # By name: the kind of prompts, the figure of the judge, and whether the wordings are held out.
 FIGURES = {
