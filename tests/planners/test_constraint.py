@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from panmodal.agent.lab.train.planner.catalog import Catalog
+from panmodal.agent.lab.train.planner.catalog import Catalog, taught_registry
 from panmodal.agent.lab.train.planner.requests import Example, Generator
 from panmodal.agent.lab.train.planner.tokenizer import build_tokenizer, written
 from panmodal.planners.backends.constraint import PlanConstraint, plan_constraint
@@ -23,10 +23,10 @@ from panmodal.tools.contract import tool
 from panmodal.tools.errors import PlannerOutputError
 from panmodal.tools.media.image import Image
 from panmodal.tools.media.text import Text
-from panmodal.tools.registry import Registry, default_registry
+from panmodal.tools.registry import Registry
 
 PICTURE = Image.from_array(np.zeros((2, 2, 3), np.uint8))
-REGISTRY = default_registry()
+REGISTRY = taught_registry()
 GENERATOR = Generator(Catalog.of(REGISTRY))
 
 

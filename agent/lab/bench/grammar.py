@@ -141,7 +141,7 @@ def engines() -> dict[str, Callable[[Any], Engine]]:
 def measure(seed: int = 0, count: int = 60, tokenizer: Any = None) -> Figures:
     """Measure `count` gold plans; `tokenizer` is the planner LM's, or one built for the occasion."""
     torch.set_num_threads(1)
-    generator = Generator(Catalog.of(default_registry()))
+    generator = Generator(Catalog.read(None))
     tokenizer = tokenizer or build_tokenizer(generator, seed, examples=2_000)
     rng = random.Random(seed)
     examples = [generator.sample(rng) for _ in range(count)]

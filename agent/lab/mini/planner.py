@@ -16,7 +16,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ....tools.registry import default_registry
 from ..train.planner.catalog import Catalog
 from ..train.planner.evaluate import evaluate
 from ..train.planner.requests import Generator
@@ -59,7 +58,7 @@ def _split(folder: Path, split: str, seed: int, n: int) -> list[Row]:
 
 @cache
 def _generator() -> Generator:
-    return Generator(Catalog.of(default_registry()))
+    return Generator(Catalog.read(None))
 
 
 def _asked(split: str, seed: int, n: int) -> list[tuple[str, str]]:

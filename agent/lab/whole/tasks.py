@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....tools.english import plural, with_article
-from ....tools.registry import default_registry
 from ....tools.see.nouns import NOUNS
 from ..train.planner import words
 from ..train.planner.catalog import Catalog
@@ -83,7 +82,7 @@ class Tasks:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(f"whole/{seed}")
         self.seed, self._scenes = seed, 0
-        self.phrasings = Phrasings(Catalog.of(default_registry()))
+        self.phrasings = Phrasings(Catalog.read(None))
         self.looks, self.taught = _looks()
 
     def draw(self, count: int) -> list[Task]:

@@ -215,14 +215,13 @@ def write_requests(out: Path, *, seed: int, count: int, split: str = "train", pr
 
     ``split`` is one of the planner's own: they hold out wordings and nouns. Raises InputError for another one.
     """
-    from ....tools.registry import default_registry
     from ..train.planner.catalog import Catalog
     from ..train.planner.requests import SPLITS as REQUEST_SPLITS
     from ..train.planner.requests import Generator
 
     if split not in REQUEST_SPLITS:
         raise InputError(f"requests have no split {split!r}", hint=f"their splits are {', '.join(REQUEST_SPLITS)}")
-    generator = Generator(Catalog.of(default_registry()))
+    generator = Generator(Catalog.read(None))
 
     def sample(number: int, index: int) -> Sample:
         example = generator.sample(random.Random(f"requests/{split}/{number}"), split)

@@ -25,7 +25,6 @@ from panmodal.agent.lab.train.planner.phrasings import FOLDER
 from panmodal.agent.lab.world.scenes import render_scene, stream
 from panmodal.agent.profiles.loading import load_profile
 from panmodal.tools.errors import CheckpointBroken, ProfileError
-from panmodal.tools.registry import default_registry
 
 KINDS = ("colour", "what", "count", "yes_no", "where", "caption", "above")
 """Those with a target, and one without: each answer of a kind costs a question."""
@@ -180,7 +179,7 @@ def test_the_recipes_draw_what_is_stated(tmp_path: Path, monkeypatch: pytest.Mon
     assert all(seed in TRAINED["segmenter"][0].seeds for _, seed in drawn)
 
 
-CATALOG = Catalog.of(default_registry())
+CATALOG = Catalog.read(None)
 
 
 def test_the_planner_is_asked_what_it_was_not_taught() -> None:

@@ -25,9 +25,8 @@ from panmodal.agent.lab.train.planner.train import (
     train,
 )
 from panmodal.planners.backends.prompt_format import MARKS, known_words
-from panmodal.tools.registry import default_registry
 
-CATALOG = Catalog.of(default_registry())
+CATALOG = Catalog.read(None)
 GENERATOR = Generator(CATALOG)
 SMALL = {"hidden": 32, "mlp": 48, "heads": 2, "vocabulary": 1_200, "batch": 8}
 

@@ -10,7 +10,7 @@ import pytest
 
 from panmodal.agent.lab.train.planner import words
 from panmodal.agent.lab.train.planner.build import MAX_STEPS
-from panmodal.agent.lab.train.planner.catalog import Catalog
+from panmodal.agent.lab.train.planner.catalog import Catalog, taught_registry
 from panmodal.agent.lab.train.planner.disturb import beside
 from panmodal.agent.lab.train.planner.phrasings import (
     FOLDER,
@@ -33,9 +33,9 @@ from panmodal.tools.card import Card
 from panmodal.tools.contract import tool
 from panmodal.tools.media.audio import Audio
 from panmodal.tools.media.image import Image
-from panmodal.tools.registry import Registry, default_registry
+from panmodal.tools.registry import Registry
 
-REGISTRY = default_registry()
+REGISTRY = taught_registry()
 CATALOG = Catalog.of(REGISTRY)
 GENERATOR = Generator(CATALOG)
 FILES = ("en.tsv", "zh.tsv", "more-en.tsv", "more-zh.tsv", "independent-en.tsv", "independent-zh.tsv")

@@ -15,6 +15,19 @@ from typing import Any
 
 MEDIA = ("image", "audio", "video", "point_cloud", "text")
 """Kinds that a request brings along; every other kind is made by some tool."""
+TAUGHT = (
+    "detect", "segment", "count", "select", "filter", "colour", "locate", "perceive", "cut_out", "crop", "blur",
+    "greyscale", "recolour", "annotate",
+)  # fmt: skip
+"""The tools that the recipe teaches: those that there are phrasings of."""
+
+
+
+def taught_registry() -> Any:
+    """The registry of the tools taught, alone; imported late, for machines that have no registry."""
+    from .....tools.registry import default_registry
+
+    return default_registry().subset(TAUGHT)
 
 
 @dataclass(frozen=True)
@@ -82,12 +95,10 @@ class Catalog:
 
     @staticmethod
     def read(path: Path | None) -> Catalog:
-        """The catalogue of a file that `to_json` was written to, or without one that of the registry."""
+        """The catalogue of a file that `to_json` was written to, or without one that of the tools taught."""
         if path is not None:
             return Catalog.from_json(path.read_text(encoding="utf-8"))
-        from .....tools.registry import default_registry
-
-        return Catalog.of(default_registry())
+        return Catalog.of(taught_registry())
 
     def to_json(self) -> str:
         """Everything as JSON."""

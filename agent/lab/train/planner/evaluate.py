@@ -26,9 +26,9 @@ from .....planners.checker import check
 from .....planners.plan import Plan
 from .....tools.errors import PanmodalError
 from .....tools.media.image import Image
-from .....tools.registry import Registry, default_registry
+from .....tools.registry import Registry
 from ...figures import Figures, wilson
-from .catalog import Catalog
+from .catalog import Catalog, taught_registry
 from .requests import SPLITS, Example, Generator
 from .tokenizer import vocabulary
 from .train import planner_of
@@ -118,7 +118,7 @@ def evaluate(
     folder: Path, count: int, seed: int, *, free: bool = False, misses: int = 0, splits: Sequence[str] = SPLITS[1:]
 ) -> Figures:
     """Measure every split; with `free` also without the grammar."""
-    judge, figures = Judge(folder, default_registry()), Figures("planner", seed)
+    judge, figures = Judge(folder, taught_registry()), Figures("planner", seed)
     for split in splits:
         for constrained in (True, False) if free else (True,):
             score = judge.judge(split, count, seed, constrained=constrained)

@@ -5,7 +5,7 @@ words come from the phrasings written by many hands (phrasings/), its tools from
 half of the nouns are pseudo-words or rare ones, so that the model learns to copy spans instead of learning nouns. Later
 wishes may speak of what an earlier one found ("the largest one", "them", "it"), and then share its steps.
 
-    generator = Generator(Catalog.of(default_registry()))
+    generator = Generator(Catalog.read(None))
     generator.sample(random.Random(0), split="train") -> Example(text, attachments, thread, plan, kind, language)
 
 Splits: `train`; `seen` (trained phrasings and nouns); of phrasings that are never trained on `forms` (one wish, trained
