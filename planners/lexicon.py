@@ -53,6 +53,7 @@ class Lexicon:
     media: frozenset[Words]
     pronouns: frozenset[Words]
     plural: frozenset[Words]
+    polite: frozenset[str]
     wishes: frozenset[str]
     asks: frozenset[str]
     asking: tuple[Words, ...]
@@ -85,6 +86,7 @@ def lexicon() -> Lexicon:
         media=frozenset(_entries(data["media"])),
         pronouns=frozenset(_entries(data["pronouns"])),
         plural=frozenset(_entries(data["plural"])),
+        polite=_set(data["polite"]),
         wishes=_set(data["wishes"]),
         asks=frozenset(stems(data["asks"]["begins"])),
         asking=tuple(stems(sign) for sign in data["asks"]["contains"]),

@@ -21,14 +21,14 @@ from ..tools.signature import Param
 from .backends.constraint import PlanConstraint, plan_constraint
 from .backends.prompt_format import NormalForm
 from .base import PlannerContext, Request
-from .chains import sources
+from .chains import needs, sources
 from .checker import check
 from .plan import Plan
 from .prompts import render
-from .reading import clauses
+from .reading import clauses, reads_like
 from .retrieval import relevant
 from .schema import plan_schema, without_nulls
-from .search import SearchPlanner, goals, usable
+from .search import SearchPlanner, usable
 from .violation import Violation
 
 _TOOLS_SHOWN = 24
@@ -197,19 +197,27 @@ def _model(context: PlannerContext) -> LanguageModel:
 
 
 def _beyond(request: Request, context: PlannerContext, trained: Sequence[str]) -> bool:
-    """Whether the request means a tool, by the words of its card or by the kind wanted, that was not
-    trained.
+    """Whether the request means a tool that was not trained, by its card's words or by the kinds at hand and wanted.
+
+    A wish that reads like a whole example of another tool means it, unless it reads like one of a trained tool too: the
+    model knows many more wordings of those than their cards tell. What is attached and no trained tool takes means
+    another tool in any words.
     """
     tools = usable(context)
-    for clause in clauses(request.text, tools):
-        meant = goals(clause, tools)[:1]
-        if meant and meant[0].weight and meant[0].tool.name not in trained:
-            return True
-    if request.want is None:
-        return False
     known = [tool for tool in tools if tool.name in trained]
     kinds = [*request.kinds, *request.thread.values()]
-    return request.want not in sources(kinds, known) and request.want in sources(kinds, tools)
+    if kinds and not any(set(kinds) & set(needs(tool)) for tool in known):
+        return True
+    ready = sources(kinds or ["text"], tools)
+    others = [tool for tool in tools if tool.name not in trained and ready.keys() >= set(needs(tool))]
+    # "Draw boxes on the sign" about a picture is no wish for another picture of that name.
+    others = [tool for tool in others if needs(tool) != ("text",) or tool.returns.kind not in kinds]
+    for clause in clauses(request.text, tools):
+        if any(reads_like(tool, clause) for tool in others) and not any(reads_like(tool, clause) for tool in known):
+            return True
+    return (
+        request.want is not None and request.want not in sources(kinds, known) and request.want in sources(kinds, tools)
+    )
 
 
 def _card(tool: Tool) -> dict[str, str]:

@@ -114,6 +114,29 @@ def matches(clause: Clause, tools: Sequence[Tool]) -> list[Match]:
     return sorted(best.values(), key=lambda match: -match.weight)
 
 
+def reads_like(tool: Tool, clause: Clause) -> bool:
+    """Whether the whole clause is one of the tool's examples with its slots filled, or begins with the tool's name.
+
+    Determiners and polite words may differ; anything else that is said, and the clause means something else.
+    """
+    said = "".join(f"{word} " for word in clause.stems)
+    return any(pattern.fullmatch(said) for pattern in _whole(tool))
+
+
+@lru_cache(maxsize=1024)
+def _whole(tool: Tool) -> tuple[re.Pattern[str], ...]:
+    idle = lexicon().determiners | lexicon().polite
+    gap = f"(?:(?:{'|'.join(map(re.escape, sorted(idle)))}) )*"
+    found = [rf"{re.escape(' '.join(stems(tool.name.replace('_', ' '))))} (?:\S+ )*"]
+    for parts in map(_parts, tool.card.examples):
+        told = [part for part in parts if part not in idle]
+        if any(part not in lexicon().light and not part.startswith("{") for part in told):
+            found.append(
+                gap.join(["", *(r"(?:\S+ )+?" if part[0] == "{" else f"{re.escape(part)} " for part in told), ""])
+            )
+    return tuple(re.compile(one) for one in found)
+
+
 @lru_cache(maxsize=16)
 def _patterns(tools: tuple[Tool, ...]) -> tuple[Pattern, ...]:
     light = lexicon().light

@@ -8,6 +8,7 @@ from panmodal.planners.canonical import canonical
 from panmodal.planners.chains import Way, chain, way
 from panmodal.planners.checker import check
 from panmodal.planners.plan import Plan, Step
+from panmodal.planners.reading import clauses, reads_like
 from panmodal.planners.retrieval import rank, relevant
 from panmodal.planners.search import SearchPlanner
 from panmodal.tools.card import Card
@@ -233,3 +234,28 @@ def test_a_way_has_one_tool_at_least_and_says_what_it_loses() -> None:
     assert again == Way(("describe", "draw"), 0)  # an edit is shorter and keeps the form alone
     assert way(["image"], "boxes", tools) == Way(("detect",), 2)
     assert way(["image"], "audio", tools) is None and way(["boxes"], "boxes", tools) is None
+
+
+@tool(card=Card(examples=("erase the {labels}", "make the {labels} vanish", "把{labels}擦掉")))
+def erase(image: Image, labels: list[str]) -> Image:
+    """Make things vanish."""
+    return image
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("Erase the red star.", True),
+        ("please erase all my stars", True),
+        ("make the star vanish", True),
+        ("把星星擦掉", True),
+        ("请把这些星星擦掉", True),
+        ("erase", True),
+        ("the star should vanish", False),
+        ("draw what I could erase", False),
+        ("make the star bigger", False),
+    ],
+)
+def test_a_wish_reads_like_an_example_or_it_does_not(text: str, meant: bool) -> None:
+    wish = clauses(text, [erase])
+    assert len(wish) == 1 and reads_like(erase, wish[0]) is meant
