@@ -31,11 +31,14 @@ demo: .venv/installed  ## run the main job on the embedded profile, offline
 	$(BIN)/panmodal run "How many circles are in the picture? Cut out the largest one." -i examples/media/scene.png
 	$(BIN)/panmodal run "What colour is the star?" -i examples/media/scene.png
 
+# A process a core, four at most, each with one thread: most tests wait for Python, not for arithmetic.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
 test: .venv/installed-dev  ## the default test suite
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-all: .venv/installed-dev  ## every test, the slow ones too
-	$(BIN)/python -m pytest -m 'slow or not slow'
+	$(PYTEST) -m 'slow or not slow'
 
 lint: .venv/installed-dev  ## ruff: rules and layout
 	$(BIN)/ruff check .

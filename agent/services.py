@@ -49,7 +49,7 @@ def gather(
     loaded = load_profile(profile, overrides, home=home, cwd=cwd)
     registry = default_registry().with_tools(tools)
     store = ArtifactStore(home.store)
-    specs = loaded.specs(cache=home.cache)
+    specs = loaded.specs(home.cache, home.models)
     pool = Pool(specs, loaded.pool.limit, emit)
     planners: dict[str, Planner] = {"llm": LlmPlanner(), "search": SearchPlanner()}
     usual = _usual(planner, planners, pool)
@@ -59,7 +59,7 @@ def gather(
         registry=registry,
         store=store,
         pool=pool,
-        executor=Executor(registry, pool, store),
+        executor=Executor(registry, pool, store, cache=home.cache),
         router=Router(_accuracies(specs), _words(specs)),
         planners=planners,
         usual=usual,

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from . import ask, keep, look, measure, world
+from . import ask, keep, look, measure, pull, world
 
 app = typer.Typer(
     name="panmodal",
@@ -53,8 +53,10 @@ app.command()(look.lineage)
 app.command()(look.tools)
 app.command()(look.models)
 app.command()(look.doctor)
+app.command()(pull.pull)
 app.command()(keep.gc)
 app.command()(measure.train)
+app.command()(measure.matrix)
 
 runs.command(name="list")(keep.list_runs)
 runs.command()(keep.show)

@@ -17,6 +17,7 @@ from .output import (
     errors_as_exit_codes,
     print_json,
     print_table,
+    size_text,
 )
 
 if TYPE_CHECKING:
@@ -107,14 +108,26 @@ def models(profile: ProfileOption = None, overrides: SetOption = None, as_json: 
         for row in rows:
             typer.echo(f"\n{row['role']}" + (f" · {row['name']}" if row["name"] else ""))
             for field, value in row["fields"].items():
-                typer.echo(f"  {field:<11}{value['value']}  [{value['origin']}]")
-            typer.echo(f"  {'weights':<11}{_size(row['bytes'])}  {row['state']}")
+                for line in _lines(field, value["value"]):
+                    typer.echo(f"  {_TITLES.get(field, field):<11}{line}  [{value['origin']}]")
+            typer.echo(f"  {'weights':<11}{size_text(row['bytes'])}  {row['state']}")
             if row["hint"]:
                 typer.echo(f"  {'do':<11}{row['hint']}")
 
 
-def _size(nbytes: int | None) -> str:
-    return "unknown" if nbytes is None else f"{nbytes / 2**20:.1f} MiB"
+_TITLES = {"sources": "source", "run_here": "tried"}
+
+
+def _lines(field: str, value: Any) -> list[str]:
+    """A field of a row as a person reads it: a line a source, bytes with their unit."""
+    match field, value:
+        case "sources", _:
+            return [f"{page['title']}, {page['url']}, read {page['read']}" for page in value]
+        case "run_here", _:
+            return ["run here" if value else "not run here"]
+        case (("size" | "memory"), int()):
+            return [size_text(value)]
+    return [str(value)]
 
 
 def doctor(profile: ProfileOption = None, overrides: SetOption = None, as_json: JsonOption = False) -> None:

@@ -91,6 +91,26 @@ def bench_import(seed: SeedOption = 0, as_json: JsonOption = False, check: Check
         _report(measure(seed), as_json, check)
 
 
+def matrix(
+    n: Annotated[int, typer.Option("--n", help="Runs of each cell.", min=1)] = 3,
+    profile: ProfileOption = None,
+    overrides: SetOption = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+    check: CheckOption = False,
+) -> None:
+    """From any modality to any: the chain of tools of each of the twenty cells, and runs judged against the truth.
+
+    Example: panmodal matrix --profile mini --check
+    """
+    with errors_as_exit_codes(as_json):
+        from ..lab.matrix.table import measure
+
+        with counting("cells") as progress:
+            figures = measure(seed, n=n, profile=profile, overrides=overrides or (), progress=progress)
+        _report(figures, as_json, check)
+
+
 def _report(figures: Figures, as_json: bool, check: bool) -> None:
     print_json(figures.to_dict()) if as_json else typer.echo(figures.render())
     raise typer.Exit(PARTIAL if check and not figures.ok else ANSWERED)

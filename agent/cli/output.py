@@ -58,6 +58,11 @@ def console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def size_text(nbytes: int | None) -> str:
+    """Bytes as text, ``unknown`` where they are."""
+    return "unknown" if nbytes is None else f"{nbytes / 2**20:,.1f} MiB"
+
+
 def print_json(document: object) -> None:
     """Write one JSON document to stdout."""
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))

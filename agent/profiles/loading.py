@@ -8,6 +8,7 @@ remembers the file (or ``--set``) that it came from.
 from __future__ import annotations
 
 import difflib
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ PACKAGED = Path(__file__).parent
 DEFAULT = "mini"
 _SETTINGS = ("extends", "description", "network", "pool", "limits")
 # These describe one checkpoint: naming another checkpoint forgets them unless they are stated again.
-_OF_CHECKPOINT = ("revision", "sha256", "licence", "options")
+_OF_CHECKPOINT = ("revision", "sha256", "licence", "options", "size", "memory", "sources", "run_here")
 _SECRETS = ("api_key", "key", "token", "password", "secret")
 
 
@@ -40,6 +41,8 @@ class Profile:
     file: ProfileFile
     origins: Mapping[str, str] = field(repr=False)
     """Dotted field (``detector.checkpoint``) to the file, or ``--set``, that said it last."""
+    arguments: Sequence[str] = ()
+    """What names it on a command line: the name or path, where one was given, and each ``--set``."""
 
     @property
     def roles(self) -> Mapping[str, Sequence[RoleEntry]]:
@@ -60,10 +63,10 @@ class Profile:
         """Say where a value came from; ``default`` where nobody stated it."""
         return self.origins.get(dotted, "default")
 
-    def specs(self, cache: Path | None = None) -> dict[str, list[ModelSpec]]:
+    def specs(self, cache: Path | None = None, models: Path | None = None) -> dict[str, list[ModelSpec]]:
         """Return what the pool loads for each role, in the profile's order.
 
-        ``cache`` is the folder where libraries may keep files of their own.
+        ``cache`` is the folder where libraries may keep files of their own, ``models`` where downloads lie.
         """
         return {
             role: [
@@ -80,6 +83,8 @@ class Profile:
                     name=entry.name,
                     network=self.file.network,
                     cache=cache,
+                    models=models,
+                    pull=shlex.join(["panmodal", "pull", *self.arguments, "--role", role]),
                 )
                 for entry in entries
             ]
@@ -100,6 +105,7 @@ def load_profile(
     """
     cwd = cwd or Path.cwd()
     home = home or Home()
+    named = () if name is None else (str(name),)
     if name is None:
         local = cwd / "panmodal.toml"
         name = local if local.is_file() else DEFAULT
@@ -107,7 +113,9 @@ def load_profile(
     merged, origins = _load_chain(path, home, seen=())
     for text in overrides:
         _merge(merged, origins, _parse_override(text), "--set", cwd)
-    return Profile(path.stem if path.stem != "panmodal" else str(name), _validate(merged, origins, path), origins)
+    arguments = (*named, *(part for text in overrides for part in ("--set", text)))
+    shown = path.stem if path.stem != "panmodal" else str(name)
+    return Profile(shown, _validate(merged, origins, path), origins, arguments)
 
 
 def available(home: Home, cwd: Path | None = None) -> dict[str, str]:

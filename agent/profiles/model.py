@@ -10,7 +10,8 @@ candidates is an array of tables, the first being the default. ``extends`` names
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -30,13 +31,27 @@ def parse_bytes(value: object) -> object:
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
+Bytes = Annotated[int | None, BeforeValidator(parse_bytes), Field(gt=0)]
+
+
 class PoolSettings(BaseModel):
     """Limits of the model pool."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    limit: Annotated[int | None, BeforeValidator(parse_bytes), Field(gt=0)] = None
+    limit: Bytes = None
     """Bytes that all loaded models may take together; none: no limit."""
+
+
+class Source(BaseModel):
+    """A page that a row was taken from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field(min_length=1)
+    url: str = Field(pattern=r"^https://")
+    read: date
+    """The day it was read."""
 
 
 class RoleEntry(BaseModel):
@@ -53,11 +68,19 @@ class RoleEntry(BaseModel):
     revision: str | None = None
     """Branch, tag or commit of a hub checkpoint."""
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    """Digest that the checkpoint must have; none: not checked."""
+    """Digest that the checkpoint must have; none: the one that its first fetch records, if it is fetched."""
     dtype: str = "float32"
     device: str = "cpu"
     licence: str | None = None
     """SPDX name or a short statement; none: unknown."""
+    size: Bytes = None
+    """Bytes of the weights as published; none: unknown."""
+    memory: Bytes = None
+    """The least memory that its publisher states; none: unknown."""
+    sources: Sequence[Source] = ()
+    """The pages that say all this."""
+    run_here: bool | None = None
+    """Whether Panmodal's makers ran it; false is shown, none says nothing."""
     options: Mapping[str, Any] = Field(default_factory=dict)
     """What the loader understands beyond the above, for example ``imgsz`` or ``api_key_env``."""
 

@@ -1,5 +1,6 @@
 """Profiles: where they are found, how they merge, and that every mistake names its file and field."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from panmodal.agent.home import Home
 from panmodal.agent.profiles.loading import PACKAGED, Profile, load_profile
 from panmodal.tools.errors import MissingFile, PanmodalError, ProfileError
+from panmodal.tools.loaders.registry import LOADERS
 from panmodal.tools.roles import ROLES
 
 
@@ -25,6 +27,35 @@ def test_mini_is_the_default_and_its_checkpoints_lie_in_the_package(home: Home) 
     assert profile.roles["detector"][0].checkpoint == str(PACKAGED / "mini/detector")
     assert profile.pool.limit == 512 * 2**20
     assert set(profile.specs()) == set(ROLES) - {"writer"}
+
+
+@pytest.mark.parametrize("name", ["standard", "large"])
+def test_public_rows_cite_their_pages_are_not_run_here_and_guess_nothing(home: Home, name: str) -> None:
+    profile = load(home, name=name)
+    assert set(profile.roles) <= set(ROLES)
+    for role, entries in profile.roles.items():
+        for entry in entries:
+            assert entry.loader in LOADERS, role
+            if entry.checkpoint.startswith(str(PACKAGED)):
+                continue  # it comes with a package, and runs in mini
+            assert entry.run_here is False and entry.sources, role
+            assert all(page.read == date(2026, 11, 27) for page in entry.sources), role
+            # A digest is stated only where the publisher's own address carries it.
+            assert entry.sha256 is None or f"/{entry.sha256}/" in entry.checkpoint, role
+    specs = profile.specs()
+    assert specs["planner"][0].key == specs["mllm"][0].key == specs["captioner"][0].key, "one backbone, one load"
+
+
+def test_whispers_addresses_are_the_librarys(home: Home) -> None:
+    from whisper import _MODELS
+
+    assert load(home, name="standard").roles["asr"][0].checkpoint == _MODELS["turbo"]
+    assert load(home, name="large").roles["asr"][0].checkpoint == _MODELS["large"]
+
+
+def test_what_a_page_says_of_one_checkpoint_is_not_said_of_another(home: Home) -> None:
+    entry = load(home, "segmenter.checkpoint=./my.pth", name="standard").roles["segmenter"][0]
+    assert (entry.licence, entry.size, entry.sources, entry.run_here) == (None, None, (), None)
 
 
 def test_two_lines_make_an_own_checkpoint_the_detector(home: Home, tmp_path: Path) -> None:
@@ -78,6 +109,12 @@ def test_hub_ids_stay_as_they_are_and_paths_become_absolute(home: Home, tmp_path
         ('[detector]\nloader = "x"', "detector.checkpoint", "checkpoint"),
         ('[detector]\nloader = "x"\ncheckpoint = "y"\ncolor = 1', "detector.color", "color"),
         ('[pool]\nlimit = "many"', "pool.limit", "2 GiB"),
+        ('[detector]\nloader = "x"\ncheckpoint = "y"\nsize = "big"', "detector.size", "2 GiB"),
+        (
+            '[detector]\nloader = "x"\ncheckpoint = "y"\nsources = [{ title = "t", url = "https://e.org" }]',
+            "detector.sources.read",
+            "required",
+        ),
         ('[planner]\nloader = "x"\ncheckpoint = "y"\noptions = { api_key = "sk-1" }', "planner.api_key", "api_key_env"),
     ],
 )

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..errors import UnknownRole
+from ..errors import ModelError, UnknownRole
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class ModelSpec:
     ``checkpoint`` is an absolute path, a URL, a hub id, or an endpoint's model name. ``sha256`` is the digest that it
     must have (of a file: of its bytes; of a folder: see ``checkpoints.digest``), None for unchecked. ``dtype`` and
     ``device`` are torch's names. ``network`` allows downloads. ``base`` resolves a relative path. ``cache`` is where
-    the library may keep files of its own and downloads go; None for the home that the environment names.
+    the library may keep files of its own, ``models`` where downloads go; None for those folders in the home that the
+    environment names. ``pull`` is the command that fetches it, for hints.
     """
 
     role: str
@@ -38,6 +39,8 @@ class ModelSpec:
     name: str | None = None
     network: bool = False
     cache: Path | None = None
+    models: Path | None = None
+    pull: str = ""
 
     @cached_property
     def path(self) -> Path:
@@ -113,6 +116,16 @@ def cannot_serve(spec: ModelSpec, role: str, served: str) -> UnknownRole:
         f"{spec.checkpoint} cannot be the {role}: loaded by {spec.loader} it serves {served}",
         hint=f"choose another checkpoint or loader for the {role}",
         role=role,
+    )
+
+
+def cannot_translate(spec: ModelSpec) -> ModelError:
+    """The error for a recogniser that writes down what is said and nothing else."""
+    return ModelError(
+        f"the {spec.role} {spec.checkpoint} does not translate what it hears",
+        hint=f"choose one that does, such as whisper's large-v3: --set {spec.role}.checkpoint=PATH; or transcribe it and "
+        "translate the text",
+        role=spec.role,
     )
 
 

@@ -1,7 +1,8 @@
 """Checkpoints on disk: where they lie, how they get there, how large they will be, and whether they are the right ones.
 
 Nothing here imports torch. A checkpoint is a path, a URL (fetched into our home) or a hub id (looked up in our home and
-in the hub's own cache, fetched into our home). The network is used only where the spec allows it.
+in the hub's own cache, fetched into our home). The network is used where the spec allows it, and by ``fetch``. What was
+fetched has a record (see ``pulled``) with the digest that it had first.
 """
 
 import hashlib
@@ -9,21 +10,21 @@ import json
 import math
 import os
 import re
-import shutil
 import struct
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ..errors import CheckpointBroken, CheckpointMissing, ModelError
+from ..errors import CheckpointBroken, CheckpointMissing
 from .base import ModelSpec
+from .fetching import INDEX as INDEX
+from .fetching import Tell, fetch_file, fetch_repository, silent
+from .pulled import Pulled, home_folder, models_folder, present, record, recorded
 
-INDEX = "model_index.json"
-"""What diffusers keeps beside the folders of a pipeline's parts."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _BYTES = MappingProxyType({"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8})
 _HEADER_BITS = MappingProxyType(
@@ -32,7 +33,6 @@ _HEADER_BITS = MappingProxyType(
 _FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 _MOST_HEADER = 100 << 20  # the format's own bound on its header, in bytes
 _NO_PART = (".md", ".txt", ".lock")  # files beside a checkpoint that do not change what it computes
-_CHUNK = 1 << 20
 # Roles that Panmodal has a training recipe for.
 _TRAINED_HERE = (
     "planner", "mllm", "detector", "segmenter", "asr", "embedder", "sound_classifier", "cloud_classifier",
@@ -41,20 +41,51 @@ _TRAINED_HERE = (
 
 
 def cache_folder(spec: ModelSpec) -> Path:
-    """The folder for a library's own files and for downloads: the spec's, else ``cache`` in the environment's home."""
-    if spec.cache is not None:
-        return spec.cache
-    root = os.environ.get("PANMODAL_HOME")
-    if not root:
-        import platformdirs
-
-        root = platformdirs.user_data_dir("panmodal")
-    return Path(root).expanduser().absolute() / "cache"
+    """The folder for a library's own files: the spec's, else ``cache`` in the environment's home."""
+    return spec.cache or home_folder("cache")
 
 
 def is_url(checkpoint: str) -> bool:
     """Whether it is fetched by HTTP."""
     return checkpoint.startswith(("http://", "https://"))
+
+
+def origin_of(spec: ModelSpec) -> Literal["url", "hub", "disk"]:
+    """How a checkpoint reads: as a URL, as a hub id, or as something on this machine."""
+    if is_url(spec.checkpoint):
+        return "url"
+    return "hub" if _HUB_ID.fullmatch(spec.checkpoint) and not os.path.exists(spec.path) else "disk"
+
+
+def fetch(spec: ModelSpec, tell: Tell = silent) -> Pulled:
+    """Fetch a URL or a hub repository into our home and record it; what is here whole is not fetched again.
+
+    Raises what ``fetching`` raises, and ``CheckpointBroken`` where it is not what the profile states, or not what the
+    first fetch found.
+    """
+    known = recorded(spec)
+    if known is not None and spec.sha256 not in (None, known.sha256):
+        known = None  # the profile trusts another
+    if known is not None and present(spec, known):
+        return known
+    models, commit = models_folder(spec), None
+    stated, by = (known.sha256, "the first fetch") if known and not spec.sha256 else (spec.sha256, "the profile")
+    if is_url(spec.checkpoint):
+        path = _downloaded(spec)
+        if known is not None:
+            path.unlink(missing_ok=True)  # it is not whole
+        found = _compared(spec, path, stated, by) if path.exists() else fetch_file(spec, path, stated, tell)
+        files = {"": path.stat().st_size}
+    else:
+        # Once fetched, a revision stays what it was: a branch that moved on is another revision.
+        at = replace(spec, revision=known.commit) if known else spec
+        path, commit, files = fetch_repository(at, models / "hub", tell)
+        found = _compared(spec, path, stated, by)
+    today = known.on if known else datetime.now(UTC).date().isoformat()
+    where = path.relative_to(models).as_posix()
+    pulled = Pulled(spec.loader, spec.checkpoint, spec.revision, where, found, files, today, commit)
+    record(spec, pulled)
+    return pulled
 
 
 def find_file(spec: ModelSpec, command: str = "") -> Path:
@@ -66,14 +97,14 @@ def find_file(spec: ModelSpec, command: str = "") -> Path:
     if os.path.exists(path):  # which is no error where the name is too long for a file
         return path
     if is_url(spec.checkpoint):
-        command = f"curl --create-dirs -L -o {path} {spec.checkpoint}"
+        command = spec.pull or f"curl --create-dirs -L -o {path} {spec.checkpoint}"
     raise missing(spec, str(path), command or _otherwise(spec))
 
 
 def get_file(spec: ModelSpec, command: str = "") -> Path:
     """Like ``find_file``, but a URL is fetched where the spec allows the network."""
     if is_url(spec.checkpoint) and spec.network and not _downloaded(spec).exists():
-        _download(spec, _downloaded(spec))
+        fetch(spec)
     return find_file(spec, command)
 
 
@@ -83,10 +114,10 @@ def find_folder(spec: ModelSpec) -> Path:
         return spec.path
     if not _HUB_ID.fullmatch(spec.checkpoint):
         raise missing(spec, str(spec.path), _otherwise(spec))
-    found = _hub(spec, network=False)
+    found = present(spec, recorded(spec)) or _in_the_hubs_cache(spec)
     if found is None:
         revision = f" --revision {spec.revision}" if spec.revision else ""
-        raise missing(spec, "this machine", f"hf download {spec.checkpoint}{revision}")
+        raise missing(spec, "this machine", spec.pull or f"hf download {spec.checkpoint}{revision}")
     return found
 
 
@@ -95,10 +126,10 @@ def get_folder(spec: ModelSpec) -> Path:
     try:
         return find_folder(spec)
     except CheckpointMissing:
-        found = _hub(spec, network=True) if spec.network and _HUB_ID.fullmatch(spec.checkpoint) else None
-        if found is None:
+        if not spec.network or origin_of(spec) != "hub":
             raise
-        return found
+        fetch(spec)
+        return find_folder(spec)
 
 
 def missing(spec: ModelSpec, where: str, command: str) -> CheckpointMissing:
@@ -139,15 +170,11 @@ def digest(path: Path) -> str:
 
 
 def checked_digest(spec: ModelSpec, path: Path) -> str:
-    """The digest; raises ``CheckpointBroken`` when the profile states another."""
-    found = digest(path)
-    if spec.sha256 is not None and spec.sha256 != found:
-        raise broken(
-            spec,
-            f"its sha256 is {found}, the profile states {spec.sha256}",
-            "get the stated version, or state the digest of this one if you trust it",
-        )
-    return found
+    """The digest; raises ``CheckpointBroken`` where the profile states another, or the first fetch recorded one."""
+    known = recorded(spec) if spec.sha256 is None else None
+    if known is not None and (models_folder(spec) / known.path).resolve() == path.resolve():
+        return _compared(spec, path, known.sha256, f"the first fetch, on {known.on},")
+    return _compared(spec, path, spec.sha256, "the profile")
 
 
 def weights_in(spec: ModelSpec, folder: Path) -> list[Path]:
@@ -215,47 +242,38 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _compared(spec: ModelSpec, path: Path, stated: str | None, by: str) -> str:
+    found = digest(path)
+    if stated is not None and stated != found:
+        raise broken(
+            spec,
+            f"its sha256 is {found}, {by} states {stated}",
+            f"get the stated version ({_anew(spec, path)}), or state the digest of this one if you trust it: "
+            f"--set {spec.role}.sha256={found}",
+        )
+    return found
+
+
+def _anew(spec: ModelSpec, path: Path) -> str:
+    """What fetches a checkpoint again. A snapshot of the hub only links to its files, which lie beside its folder."""
+    origin = origin_of(spec)
+    if not spec.pull or origin == "disk":
+        return "from who published it"
+    return f"rm -r {path if origin == 'url' else path.parent.parent} && {spec.pull}"
+
+
 def _downloaded(spec: ModelSpec) -> Path:
     """Where a URL's file lies once it is here; different URLs never share a file."""
     name = Path(urlsplit(spec.checkpoint).path).name or "checkpoint"
-    return cache_folder(spec) / "downloads" / hashlib.sha256(spec.checkpoint.encode()).hexdigest()[:16] / name
+    return models_folder(spec) / "downloads" / hashlib.sha256(spec.checkpoint.encode()).hexdigest()[:16] / name
 
 
-def _download(spec: ModelSpec, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        with urllib.request.urlopen(spec.checkpoint, timeout=60) as source, part.open("wb") as sink:
-            shutil.copyfileobj(source, sink, _CHUNK)
-        part.replace(target)
-    except (urllib.error.URLError, OSError) as error:
-        raise ModelError(
-            f"the {spec.role}'s checkpoint {spec.checkpoint} could not be fetched: {error}",
-            hint="check the address and the network, then run again",
-            role=spec.role,
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _hub(spec: ModelSpec, *, network: bool) -> Path | None:
-    """The folder of a hub snapshot: from our home, or from the hub's own cache; None where it is in neither."""
+def _in_the_hubs_cache(spec: ModelSpec) -> Path | None:
+    """The folder of a snapshot that the hub's own tools fetched; None where there is none, or not all of it."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    ours = cache_folder(spec) / "hub"
-    for folder in (ours,) if network else (ours, None):
-        try:
-            found = snapshot_download(
-                spec.checkpoint, revision=spec.revision, cache_dir=folder, local_files_only=not network
-            )
-            return Path(found)
-        except (LocalEntryNotFoundError, HFValidationError, FileNotFoundError):
-            continue
-        except (HfHubHTTPError, OSError) as error:
-            raise ModelError(
-                f"{spec.checkpoint} could not be fetched from the hub: {error}",
-                hint="check the name, the revision and the network",
-                role=spec.role,
-            ) from error
-    return None
+    try:
+        return Path(snapshot_download(spec.checkpoint, revision=spec.revision, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, FileNotFoundError):
+        return None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from panmodal.tools.errors import CheckpointBroken, CheckpointMissing, ModelError
+from panmodal.tools.errors import CheckpointBroken, CheckpointMissing
 from panmodal.tools.loaders.base import ModelSpec
 from panmodal.tools.loaders.checkpoints import (
     cache_folder,
@@ -127,18 +127,17 @@ def test_nested_too_deep_is_broken(tmp_path: Path) -> None:
 def test_a_url_is_fetched_once_and_only_where_the_network_is_allowed(served: tuple[str, Path], tmp_path: Path) -> None:
     address, folder = served
     (folder / "mine.pt").write_bytes(b"weights")
-    url, cache = f"{address}/mine.pt", tmp_path / "cache"
-    with pytest.raises(CheckpointMissing, match=f"curl --create-dirs -L -o {cache}/downloads/.*/mine.pt {url}"):
-        get_file(spec(url, cache=cache))
-    assert not cache.exists()
-    found = get_file(spec(url, cache=cache, network=True))
+    url, models = f"{address}/mine.pt", tmp_path / "models"
+    with pytest.raises(CheckpointMissing, match=f"curl --create-dirs -L -o {models}/downloads/.*/mine.pt {url}"):
+        get_file(spec(url, models=models))
+    assert not models.exists()
+    found = get_file(spec(url, models=models, network=True))
     assert found.read_bytes() == b"weights"
     (folder / "mine.pt").unlink()
-    assert get_file(spec(url, cache=cache, network=True)) == found  # it is here already
-    assert find_file(spec(url, cache=cache)) == found
-    with pytest.raises(ModelError, match="could not be fetched: HTTP Error 404"):
-        get_file(spec(f"{address}/other.pt", cache=cache, network=True))
-    assert [each.name for each in (cache / "downloads").rglob("*.p*")] == ["mine.pt"]  # no half of the other
+    assert get_file(spec(url, models=models, network=True)) == found  # it is here already
+    assert find_file(spec(url, models=models)) == found
+    with pytest.raises(CheckpointMissing, match="could not be fetched: HTTP 404"):
+        get_file(spec(f"{address}/other.pt", models=models, network=True))
 
 
 def test_without_a_cache_the_environments_home_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
