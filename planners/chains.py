@@ -21,15 +21,18 @@ SELECTIONS = ("boxes", "masks", "points", "spans")
 """Kinds that say which things of a medium are meant."""
 
 _LOSS: Mapping[str, int] = {"meaning": 0, "form": 1, "part": 2}
+_MEDIA = ("image", "audio", "video", "point_cloud")
+_BLIND = 3  # more than to find what is named and then to outline it
 _TAKES: Mapping[str, int] = {"instant": 1, "cpu": 2, "model": 20, "remote": 60}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a kind comes from: `tool` is None for one that is at hand."""
+    """Where a kind comes from: `tool` is None for one that is at hand; `drawn` where words alone were made a medium."""
 
     cost: Cost
     tool: Tool | None
+    drawn: bool = False
 
 
 def needs(tool: Tool) -> tuple[str, ...]:
@@ -62,10 +65,10 @@ def sources(at_hand: Iterable[str], tools: Iterable[Tool]) -> dict[str, Source]:
         cost, _, kind, tool = heapq.heappop(queue)
         if kind in found:
             continue
-        found[kind] = Source(cost, tool)
+        found[kind] = Source(cost, tool, tool is not None and _drawn(tool, found))
         for number, maker in enumerate(makers):
             gives = maker.returns.kind
-            if gives is not None and kind in needs(maker) and found.keys() >= set(needs(maker)):
+            if gives is not None and kind in needs(maker) and _may_run(maker, found):
                 heapq.heappush(queue, (_cost(maker, found), number, gives, maker))
     return found
 
@@ -99,7 +102,7 @@ def way(kinds_in: Iterable[str], kind_out: str, tools: Sequence[Tool]) -> Way | 
     ends = [
         (_cost(tool, found), number)
         for number, tool in enumerate(tools)
-        if tool.returns.kind == kind_out and not narrows(tool) and needs(tool) and found.keys() >= set(needs(tool))
+        if tool.returns.kind == kind_out and not narrows(tool) and needs(tool) and _may_run(tool, found)
     ]
     if not ends:
         return None
@@ -120,5 +123,21 @@ def _walk(kind: str, found: Mapping[str, Source]) -> Iterator[str]:
 def _cost(tool: Tool, found: Mapping[str, Source]) -> Cost:
     parts = [found[kind].cost for kind in dict.fromkeys(needs(tool))]
     asks = any(param.kind is None and not param.optional for param in tool.params)  # keeps what is asked for, no more
-    loss = _LOSS[tool.card.keeps] + asks + sum(part[0] for part in parts)
+    loss = _LOSS[tool.card.keeps] + asks + _BLIND * _blind(tool) + sum(part[0] for part in parts)
     return loss, _TAKES[tool.card.cost] + sum(part[1] for part in parts)
+
+
+def _drawn(tool: Tool, found: Mapping[str, Source]) -> bool:
+    return needs(tool) == ("text",) and tool.returns.kind in _MEDIA or any(found[need].drawn for need in needs(tool))
+
+
+def _may_run(tool: Tool, found: Mapping[str, Source]) -> bool:
+    """Whether what the tool needs can be had. What is found in a picture that was drawn from words is no finding."""
+    there = all(need in found for need in needs(tool))
+    return there and not (tool.card.keeps == "part" and any(found[need].drawn for need in needs(tool)))
+
+
+def _blind(tool: Tool) -> bool:
+    """Whether the tool finds things and cannot be told which: it takes neither words for them nor a selection."""
+    told = any(param.kind in SELECTIONS or (param.kind is None and param.many) for param in tool.params)
+    return tool.returns.kind in SELECTIONS and not told

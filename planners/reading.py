@@ -126,15 +126,26 @@ def reads_like(tool: Tool, clause: Clause) -> bool:
 @lru_cache(maxsize=1024)
 def _whole(tool: Tool) -> tuple[re.Pattern[str], ...]:
     idle = lexicon().determiners | lexicon().polite
-    gap = f"(?:(?:{'|'.join(map(re.escape, sorted(idle)))}) )*"
-    found = [rf"{re.escape(' '.join(stems(tool.name.replace('_', ' '))))} (?:\S+ )*"]
+    gap = f"(?:{_either((word,) for word in idle)})*"
+    values = {
+        f"{{{name}}}": _either(words for value in options for words in lexicon().wordings(value))
+        for name, options in choices(tool).items()
+    }
+    found = [rf"{_either([stems(tool.name.replace('_', ' '))])}(?:\S+ )*"]
     for parts in map(_parts, tool.card.examples):
         told = [part for part in parts if part not in idle]
         if any(part not in lexicon().light and not part.startswith("{") for part in told):
-            found.append(
-                gap.join(["", *(r"(?:\S+ )+?" if part[0] == "{" else f"{re.escape(part)} " for part in told), ""])
-            )
+            spelled = [
+                values.get(part, r"(?:\S+ )+?") if part.startswith("{") else f"{re.escape(part)} " for part in told
+            ]
+            found.append(gap.join(["", *spelled, ""]))
     return tuple(re.compile(one) for one in found)
+
+
+def _either(phrases: Iterable[Sequence[str]]) -> str:
+    """A pattern of any of these phrases, longest first, each word with a space behind it."""
+    spelled = sorted((re.escape(" ".join(words)) + " " for words in phrases), key=len, reverse=True)
+    return f"(?:{'|'.join(spelled)})"
 
 
 @lru_cache(maxsize=16)
@@ -208,8 +219,14 @@ def _match(pattern: Pattern, clause: Clause) -> Match | None:
     ends = [min((at for at in used if at >= start), default=len(clause.stems)) for _, start in slots]
     found = tuple((name, start, end) for (name, start), end in zip(slots, ends, strict=True))
     # Of two examples that match as well, the one whose slots are filled reads the clause better.
-    filled = sum(0.01 if end > start else -0.01 for _, start, end in found)
+    filled = sum(0.01 if _says(clause, start, end) else -0.01 for _, start, end in found)
     return Match(pattern.tool, pattern.weight + filled, frozenset(used), found)
+
+
+def _says(clause: Clause, start: int, end: int) -> bool:
+    """Whether more is said there than "the picture"."""
+    idle = lexicon().determiners
+    return any(word not in idle and (word,) not in lexicon().picture for word in clause.stems[start:end])
 
 
 def _close(clause: Clause, place: int, at: int) -> bool:

@@ -26,7 +26,7 @@ def collage(images: list[Image], title: str = "", gap: int = 3) -> Image:
 
 
 @tool
-def caption(image: Image) -> Poster:
+def entitle(image: Image) -> Poster:
     """Give a picture a title."""
     raise NotImplementedError
 
@@ -37,7 +37,7 @@ def utter(text: Text) -> Text:
     return text
 
 
-REGISTRY = default_registry().with_tools([collage, caption, utter])
+REGISTRY = default_registry().with_tools([collage, entitle, utter])
 DETECT = {"id": "d", "tool": "detect", "args": {"image": "$in.image", "labels": ["cars"]}}
 
 
@@ -60,7 +60,7 @@ def test_a_sound_plan_has_no_violation() -> None:
         {"id": "m", "tool": "segment", "args": {"image": "$in.image", "boxes": "$s"}},
         {"id": "c", "tool": "colour", "args": {"image": "$in.image", "masks": "$m"}},
         {"id": "r", "tool": "recolour", "args": {"image": "$in.image", "masks": "$m", "colour": "$c[0]"}},
-        {"id": "p", "tool": "caption", "args": {"image": "$r"}},
+        {"id": "p", "tool": "entitle", "args": {"image": "$r"}},
         {
             "id": "x",
             "tool": "collage",
@@ -200,7 +200,7 @@ def test_types_of_steps_are_told() -> None:
     steps = [
         {"id": "d", "tool": "detect", "each": "$in.image[*]", "args": {"image": "$item"}},
         {"id": "n", "tool": "count", "args": {"boxes": "$d[0]"}},
-        {"id": "p", "tool": "caption", "args": {"image": "$in.image"}},
+        {"id": "p", "tool": "entitle", "args": {"image": "$in.image"}},
         {"id": "u", "tool": "unheard_of"},
     ]
     plan = Plan.from_data({"version": 1, "steps": steps, "answer": ["$n"]})

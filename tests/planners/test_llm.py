@@ -157,7 +157,7 @@ def test_a_model_that_reads_cards_plans_with_somebody_elses_tool(endpoint: Calla
         step = {"id": "s1", "tool": "brighten", "args": {"image": "$in.image", "amount": 2}, "each": None}
         return json.dumps({"version": 1, "steps": [step], "answer": ["$s1"]})
 
-    request = Request("Twice as bright, please", REQUEST.attachments)
+    request = Request("Make it brighter: twice as bright, please", REQUEST.attachments)
     plan = planned(endpoint(reply), request, REGISTRY.with_tools([brighten]))
     assert plan.steps == [Step(id="s1", tool="brighten", args={"image": "$in.image", "amount": 2})]
 
