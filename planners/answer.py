@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ..tools.media.artifact import Artifact
+from ..tools.media.text import Text
 from ..tools.media.values import artifacts_in, is_empty
 from ..tools.registry import Registry
 from .base import Language, Request
@@ -21,6 +22,7 @@ from .references import Reference, follow, parse_reference, resolve
 
 Verdict = Literal["answered", "partial", "failed"]
 _GOOD = ("done", "empty")
+_REPEATED = 120  # characters of a text that another sentence repeats
 _EMPTY_INPUT = "empty-input"
 _STOPPED = ("budget-exceeded", "cancelled")
 """Errors of steps that the run's end cut off; why it ended is a note about the run, said once."""
@@ -220,12 +222,13 @@ class _Composer:
         subject = subject_of(self.plan, step, self.registry)
         number = self._number(step, value)
         counted = tool.returns.python is int and next(self._selections(step), None) is not None
-        if (value == 0 and counted) or (is_empty(value) and tool.returns.kind != "text"):
+        if (value == 0 and counted) or is_empty(value):
             return self._none_found(step)
         selected = tool.returns.kind in ("boxes", "masks") and not isinstance(value, list)
         template = tool.card.answer.get(self.book.language)
         slots = {
-            **{name: each for name, each in step.args.items() if parse_reference(each) is None},
+            **self._said(step),
+            "method": getattr(value, "method", ""),
             "labels": subject.phrase(self.book, number),
             "value": number if selected else self._told_once(value) if template and "{labels}" in template else value,
             "count": number,
@@ -237,6 +240,19 @@ class _Composer:
             except KeyError:
                 pass  # a card of a user's own tool may name a slot that this step has no value for
         return self._plain(step, value, subject, number)
+
+    def _said(self, step: Step) -> dict[str, Any]:
+        """The arguments that a sentence can repeat: those of the plan itself, and short texts that a step gave."""
+        said = {}
+        for name, each in step.args.items():
+            reference = parse_reference(each)
+            if reference is None:
+                said[name] = each
+                continue
+            value = self.values.get(reference.name) if reference.source == "step" and not reference.path else None
+            if isinstance(value, Text) and value.characters <= _REPEATED:
+                said[name] = value.text.strip().rstrip(".。")
+        return said
 
     def _told_once(self, value: Any) -> Any:
         """Words of several things with equal ones told once: "red", or "red (2) and blue"."""

@@ -57,7 +57,7 @@ def edits(tool: Tool) -> bool:
 
 def sources(at_hand: Iterable[str], tools: Iterable[Tool]) -> dict[str, Source]:
     """For each kind that can be had from those at hand: its cheapest source."""
-    makers = [tool for tool in tools if tool.returns.kind is not None and not refines(tool) and needs(tool)]
+    makers = [tool for tool in tools if _makes_one(tool) and not refines(tool) and needs(tool)]
     found: dict[str, Source] = {}
     queue: list[tuple[Cost, int, str, Tool | None]] = [((0, 0), -1, kind, None) for kind in at_hand]
     heapq.heapify(queue)
@@ -102,7 +102,11 @@ def way(kinds_in: Iterable[str], kind_out: str, tools: Sequence[Tool]) -> Way | 
     ends = [
         (_cost(tool, found), number)
         for number, tool in enumerate(tools)
-        if tool.returns.kind == kind_out and not narrows(tool) and needs(tool) and _may_run(tool, found)
+        if tool.returns.kind == kind_out
+        and _makes_one(tool)
+        and not narrows(tool)
+        and needs(tool)
+        and _may_run(tool, found)
     ]
     if not ends:
         return None
@@ -125,6 +129,10 @@ def _cost(tool: Tool, found: Mapping[str, Source]) -> Cost:
     asks = any(param.kind is None and not param.optional for param in tool.params)  # keeps what is asked for, no more
     loss = _LOSS[tool.card.keeps] + asks + _BLIND * _blind(tool) + sum(part[0] for part in parts)
     return loss, _TAKES[tool.card.cost] + sum(part[1] for part in parts)
+
+
+def _makes_one(tool: Tool) -> bool:
+    return tool.returns.kind is not None and not tool.returns.many
 
 
 def _drawn(tool: Tool, found: Mapping[str, Source]) -> bool:

@@ -6,13 +6,13 @@ The grammar engine is llguidance (figures: `python -m panmodal.agent.lab.bench.g
 from __future__ import annotations
 
 import json
-import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...tools.contract import Tool
 from ...tools.errors import PlannerOutputError
 from ...tools.registry import Registry
+from ...tools.text.asking import guidance_tokenizer
 from ..base import Request
 from ..plan import Step
 from ..shapes import of_kind, of_return
@@ -163,18 +163,6 @@ def _restored(value: Any, form: NormalForm, options: Sequence[Any]) -> Any:
 def _body(piece: str) -> str:
     """The step's JSON without what stands before and after it in the plan."""
     return piece.removeprefix(HEAD).removesuffix(DONE).removesuffix(NEXT)
-
-
-_TOKENIZERS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
-
-
-def guidance_tokenizer(tokenizer: Any) -> Any:
-    """llguidance's view of a fast tokenizer; made once per tokenizer, since it takes up to a second for a large one."""
-    if tokenizer not in _TOKENIZERS:
-        import llguidance.hf
-
-        _TOKENIZERS[tokenizer] = llguidance.hf.from_tokenizer(tokenizer)
-    return _TOKENIZERS[tokenizer]
 
 
 class _Processor:

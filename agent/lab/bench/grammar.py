@@ -21,12 +21,13 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from ....planners.backends.constraint import guidance_tokenizer, plan_constraint
+from ....planners.backends.constraint import plan_constraint
 from ....planners.base import Request
 from ....planners.plan import Plan
 from ....planners.schema import plan_schema
 from ....tools.media.image import Image
 from ....tools.registry import default_registry
+from ....tools.text.asking import guidance_tokenizer
 from ..figures import Figures
 from ..train.planner.catalog import Catalog
 from ..train.planner.requests import Example, Generator
