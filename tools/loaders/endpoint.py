@@ -13,6 +13,7 @@ from ..media.image import Image
 from ..roles import Completion, Constraint, Message, Reply, StopFlag
 from . import structured
 from .base import ModelSpec, cannot_serve, versions
+from .prose import ROLES, ProseAdapter
 
 _REFUSED = (400, 401, 403, 404, 405, 413, 422)
 _HINTS = {
@@ -38,13 +39,15 @@ class EndpointBackbone:
         self._spec = spec
         self.libraries = versions("openai")
 
-    def adapter(self, role: str) -> "EndpointLanguageModel | EndpointMllm":
-        """``planner``, ``writer`` or ``mllm``."""
+    def adapter(self, role: str) -> "EndpointLanguageModel | EndpointMllm | ProseAdapter":
+        """``planner``, ``writer``, ``summariser``, ``translator`` or ``mllm``."""
         if role in ("planner", "writer"):
             return EndpointLanguageModel(self._client)
+        if role in ROLES:
+            return ProseAdapter(EndpointLanguageModel(self._client), self._spec.checkpoint)
         if role == "mllm":
             return EndpointMllm(self._client)
-        raise cannot_serve(self._spec, role, "planner, writer and mllm")
+        raise cannot_serve(self._spec, role, "planner, writer, summariser, translator and mllm")
 
     def close(self) -> None:
         """Close the connections."""

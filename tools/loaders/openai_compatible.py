@@ -1,4 +1,5 @@
-"""Models behind any endpoint that speaks OpenAI's chat completions: ``planner``, ``writer`` and ``mllm``.
+"""Models behind any endpoint that speaks OpenAI's chat completions: ``planner``, ``writer``, ``summariser``,
+``translator`` and ``mllm``.
 
 ``checkpoint`` is the model's name at the endpoint. Options: ``base_url``; ``api_key_env``, the environment variable
 that holds the key (left out where the endpoint wants none); ``timeout`` in seconds (60); ``max_side``, pixels that

@@ -4,6 +4,7 @@ from .artifact import KINDS, Artifact
 from .audio import Audio
 from .boxes import Boxes
 from .depth import Depth
+from .document import Document
 from .embedding import Embedding
 from .image import Image
 from .masks import Masks
@@ -16,6 +17,6 @@ from .transcript import Segment, Transcript, Word
 from .video import Video
 
 __all__ = [
-    "KINDS", "Artifact", "Audio", "Boxes", "Depth", "Embedding", "Image", "Masks", "PointCloud", "Points", "Segment",
-    "Spans", "Table", "Text", "Transcript", "Video", "Word",
+    "KINDS", "Artifact", "Audio", "Boxes", "Depth", "Document", "Embedding", "Image", "Masks", "PointCloud", "Points",
+    "Segment", "Spans", "Table", "Text", "Transcript", "Video", "Word",
 ]  # fmt: skip

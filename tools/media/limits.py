@@ -21,8 +21,10 @@ class Limits(BaseModel):
     """Of one recording or video."""
     max_frames: int = Field(default=4096, gt=0)
     """Decoded from a video by one call."""
+    max_pages: int = Field(default=5000, gt=0)
+    """Of one document, slides and sheets too."""
     archive_depth: int = Field(default=1, ge=0)
-    """Archives within archives that are opened: 1 reads an ``.npz``, 0 opens none."""
+    """Archives within archives that are opened: 1 reads an ``.npz`` or an Office file, 0 opens none."""
 
     def check_bytes(self, count: int, name: str) -> None:
         """Refuse ``count`` bytes over the limit."""
@@ -39,6 +41,10 @@ class Limits(BaseModel):
     def check_frames(self, count: int, name: str) -> None:
         """Refuse to decode ``count`` frames at once over the limit."""
         self._check("max_frames", count, self.max_frames, name, "frames")
+
+    def check_pages(self, count: int, name: str) -> None:
+        """Refuse a document of ``count`` pages over the limit."""
+        self._check("max_pages", count, self.max_pages, name, "pages")
 
     def check_depth(self, depth: int, name: str) -> None:
         """Refuse an archive nested deeper than the limit."""

@@ -1,5 +1,8 @@
-"""What a file is, told from its first bytes; its name is never trusted."""
+"""What a file is, told from its bytes, as a rule the first ones; its name is never trusted."""
 
+import io
+import re
+import zipfile
 from typing import NamedTuple
 
 
@@ -10,6 +13,9 @@ class Signature(NamedTuple):
     format: str
     mime: str
 
+
+OLD_OFFICE = Signature("document", "OLE", "application/x-ole-storage")
+"""Office files of before 2007, and new ones with a password, which are wrapped in the old form."""
 
 _PREFIXES: tuple[tuple[bytes, Signature], ...] = (
     (b"\x89PNG\r\n\x1a\n", Signature("image", "PNG", "image/png")),
@@ -31,7 +37,7 @@ _PREFIXES: tuple[tuple[bytes, Signature], ...] = (
     (b"0&\xb2u\x8ef\xcf\x11", Signature("av", "ASF", "video/x-ms-asf")),
     (b"ply\n", Signature("point_cloud", "PLY", "application/x-ply")),
     (b"ply\r", Signature("point_cloud", "PLY", "application/x-ply")),
-    (b"PK\x03\x04", Signature("point_cloud", "NPZ", "application/x-npz")),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", OLD_OFFICE),
 )
 _FORMS = {
     b"WEBP": Signature("image", "WEBP", "image/webp"),
@@ -47,6 +53,16 @@ _BRANDS = {
     b"M4A ": Signature("audio", "M4A", "audio/mp4"),
     b"M4B ": Signature("audio", "M4A", "audio/mp4"),
 }
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_PARTS = {
+    "word/": Signature("document", "DOCX", f"{_OFFICE}.wordprocessingml.document"),
+    "ppt/": Signature("document", "PPTX", f"{_OFFICE}.presentationml.presentation"),
+    "xl/": Signature("document", "XLSX", f"{_OFFICE}.spreadsheetml.sheet"),
+}
+"""Folders in which Office files keep their parts."""
+_PDF = re.compile(rb"(?:\xef\xbb\xbf)?[\s\0]{0,1024}%PDF-\d")
+_MEMBER = re.compile(rb"PK\x03\x04.{26}([\w\[\]./-]+)", re.DOTALL)
+_LOOKED_AT = 1 << 16  # bytes in which the members of a broken archive are looked for
 
 
 def sniff(content: bytes) -> Signature | None:
@@ -54,6 +70,10 @@ def sniff(content: bytes) -> Signature | None:
     for prefix, signature in _PREFIXES:
         if content.startswith(prefix):
             return signature
+    if content.startswith(b"PK\x03\x04"):
+        return _archive(content)
+    if _PDF.match(content):
+        return Signature("document", "PDF", "application/pdf")
     if content[:4] in (b"RIFF", b"FORM"):
         return _FORMS.get(content[8:12])
     if content[4:8] == b"ftyp":
@@ -67,3 +87,21 @@ def sniff(content: bytes) -> Signature | None:
     if content[:1] == b"G" and content[188:189] == b"G" and b"\0" in content[:188]:
         return Signature("av", "MPEGTS", "video/mp2t")
     return None
+
+
+def _archive(content: bytes) -> Signature:
+    """What a zip archive is by its members' names, which can be read even where its end is missing."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = archive.namelist()
+        office = "[Content_Types].xml" in names
+    except Exception:  # damaged bytes make zipfile raise nearly every type there is
+        office = True  # as far as one can see: some write that member last
+        names = [name.decode("ascii", "replace") for name in _MEMBER.findall(content[:_LOOKED_AT])]
+    if any(name.endswith(".npy") for name in names):
+        return Signature("point_cloud", "NPZ", "application/x-npz")
+    for name in names if office else ():
+        found = next((signature for folder, signature in _PARTS.items() if name.startswith(folder)), None)
+        if found is not None:
+            return found
+    return Signature("archive", "ZIP", "application/zip")

@@ -12,17 +12,23 @@ from .source import read_source
 
 
 class Text(Artifact):
-    """Unicode text of ``characters`` code points; stored as UTF-8."""
+    """Unicode text of ``characters`` code points; stored as UTF-8.
+
+    ``method`` says how a text was made where that changes what it is worth (an extract, a phrase table); it is no part
+    of the identity, which is that of the words.
+    """
 
     kind: ClassVar[str] = "text"
     characters: int
+    method: str = ""
 
     @classmethod
-    def of(cls, text: str) -> Self:
+    def of(cls, text: str, method: str = "") -> Self:
         """The given text. Lone surrogates, which UTF-8 cannot write, become question marks."""
         encoded = text.encode("utf-8", "replace")
         raw = np.frombuffer(encoded, dtype=np.uint8)
-        return cls._made(encoded.decode(), id=identity(cls.kind, {}, raw), mime="text/plain", characters=len(text))
+        facts: dict[str, Any] = {"characters": len(text), "method": method}
+        return cls._made(encoded.decode(), id=identity(cls.kind, {}, raw), mime="text/plain", **facts)
 
     @classmethod
     def open(cls, source: str | Path | bytes, limits: Limits | None = None, *, name: str = "") -> Self:

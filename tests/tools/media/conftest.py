@@ -11,6 +11,7 @@ from panmodal.tools.media.kinds import (
     Audio,
     Boxes,
     Depth,
+    Document,
     Embedding,
     Image,
     Masks,
@@ -76,5 +77,5 @@ def _specimens(seed: int) -> list[Artifact]:
 
 
 @pytest.fixture(scope="session")
-def specimens():
-    return _specimens
+def specimens(made):
+    return lambda seed: [*_specimens(seed), Document.open(made.pdf([f"page {seed}"]))]
