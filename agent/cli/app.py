@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from . import ask, keep, look, measure, pull, world
+from . import ask, keep, look, mapping, measure, pull, world
 
 app = typer.Typer(
     name="panmodal",
@@ -46,6 +46,7 @@ def _root(
 
 app.command()(ask.run)
 app.command()(ask.plan)
+app.command(name="map")(mapping.over_folder)
 app.command()(ask.chat)
 app.command()(ask.resume)
 app.command()(ask.replay)

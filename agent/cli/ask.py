@@ -83,13 +83,14 @@ PlannerOption = Annotated[
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
-def _agent(
+def open_agent(
     profile: str | None,
     overrides: list[str] | None,
     tools: list[Path] | None,
     planner: str | None = None,
     deterministic: bool = False,
 ) -> Agent:
+    """Return an agent of the command's options; own tools are read from their files."""
     from ..agent import Agent
 
     own = _own_tools(tools)
@@ -150,7 +151,7 @@ def run(
     with errors_as_exit_codes(as_json, lambda: progress.run_id):
         if text is None and plan_file is None:
             raise typer.BadParameter("give a request, or a plan with --plan")
-        with _agent(profile, overrides, tools, planner, deterministic) as agent:
+        with open_agent(profile, overrides, tools, planner, deterministic) as agent:
             result = _follow(
                 agent,
                 text or "",
@@ -191,7 +192,7 @@ def plan(
     with errors_as_exit_codes():
         if text is None and plan_file is None:
             raise typer.BadParameter("give a request, or a plan with --plan")
-        with _agent(profile, overrides, tools, planner) as agent:
+        with open_agent(profile, overrides, tools, planner) as agent:
             made = agent.plan(
                 text or "",
                 files=[*(image or ()), *(file or ())],
@@ -223,7 +224,7 @@ def chat(
     """
     shown = console()
     progress = Progress(quiet)
-    with errors_as_exit_codes(run_id=lambda: progress.run_id), _agent(profile, overrides, tools) as agent:
+    with errors_as_exit_codes(run_id=lambda: progress.run_id), open_agent(profile, overrides, tools) as agent:
         attached: list[Path] = []
         while (line := _next_line()) is not None:
             if line.startswith("/add "):

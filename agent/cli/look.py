@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,6 +50,7 @@ def lineage(
 def tools(
     name: Annotated[str | None, typer.Argument(help="Show one tool whole.", show_default=False)] = None,
     own: ToolsOption = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of the README.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the tools: what each takes, gives and needs.
@@ -67,6 +70,8 @@ def tools(
             print_json(
                 {"version": "panmodal.tools/1", "digest": registry.digest(), "tools": [t.describe() for t in chosen]}
             )
+        elif markdown:
+            typer.echo(tools_table(chosen))
         elif name:
             import yaml
 
@@ -74,6 +79,35 @@ def tools(
         else:
             rows = [(tool.name, tool_line(tool), ", ".join(tool.roles) or "–", tool.doc) for tool in chosen]
             print_table(("tool", "takes → gives", "roles", "what it does"), rows)
+
+
+def tools_table(tools: Sequence[Tool]) -> str:
+    """Return the tools as a Markdown table: kinds taken and given, roles, and the libraries that serve these.
+
+    The libraries are the loaders of the roles in the profiles `mini` and `standard`.
+    """
+    from ..home import Home
+    from ..profiles.loading import load_profile
+
+    served: dict[str, list[str]] = {}
+    for profile in ("mini", "standard"):
+        for role, entries in load_profile(profile, (), home=Home(), cwd=Path.cwd()).roles.items():
+            served.setdefault(role, []).extend(entry.loader for entry in entries)
+    lines = ["| tool | what it does | kinds | roles | libraries |", "|---|---|---|---|---|"]
+    for tool in tools:
+        loaders = dict.fromkeys(loader for role in tool.roles for loader in served.get(role, ()))
+        cells = (f"`{tool.name}`", tool.doc, _kinds(tool), ", ".join(tool.roles), ", ".join(loaders))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _kinds(tool: Tool) -> str:
+    takes = [
+        f"{each.kind}{'[]' if each.many else ''}{'?' if each.optional else ''}" for each in tool.params if each.kind
+    ]
+    kind = tool.returns.kind
+    gives = f"{kind}{'[]' if tool.returns.many else ''}" if kind else ", ".join(tool.returns.fields) or "value"
+    return f"{', '.join(takes) or '–'} → {gives}"
 
 
 def tool_line(tool: Tool) -> str:
