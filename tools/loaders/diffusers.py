@@ -2,7 +2,8 @@
 
 Any pipeline that draws what a text says, as the library saves it: ``model_index.json`` and a folder for each of its
 parts. A ``panmodal.json`` beside it may state what the model is best asked for: ``side`` (pixels), ``steps`` (of
-sampling), ``guidance`` and ``guidance_rescale``; else the library's own defaults are used.
+sampling), ``guidance`` and ``guidance_rescale``; else the library's own defaults are used. Of a pipeline saved with a
+ControlNet it may state what the control pictures show: ``control``, one of edges, boxes, masks and depth.
 """
 
 from pathlib import Path

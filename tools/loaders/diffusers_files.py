@@ -2,14 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
+from ..roles import Control
 from .base import ModelSpec
 from .checkpoints import INDEX, broken, read_json
 from .transformers import FACTS
 
 # What the library opens unless it is asked for a variant: one file or numbered pieces.
 _WEIGHTS = re.compile(r"(diffusion_pytorch_model|model)(-\d+-of-\d+)?\.safetensors")
+_CONTROLS = get_args(Control)
 _NEEDLESS = ("safety_checker", "feature_extractor")  # parts that may be missing though the index names them
 
 
@@ -21,6 +23,8 @@ class MadeFor(NamedTuple):
     guidance: float | None = None
     guidance_rescale: float | None = None
     """How far contrast is brought back to what it is without guidance (Lin et al. 2024), where a pipeline can."""
+    control: Control | None = None
+    """What the pictures must show that its ControlNet takes."""
 
 
 class Parts(NamedTuple):
@@ -64,13 +68,14 @@ def made_for_of(spec: ModelSpec, folder: Path) -> MadeFor:
         return MadeFor()
     facts: dict[str, Any] = read_json(spec, folder / FACTS)
     stated: list[Any] = [facts.get(name) for name in MadeFor._fields]
-    side, steps, guidance, rescale = stated
-    for name, number, sensible, kind in (
+    side, steps, guidance, rescale, control = stated
+    for name, given, sensible, kind in (
         ("side", side, type(side) is int and side > 0 and side % 8 == 0, "multiple of 8"),
         ("steps", steps, type(steps) is int and 1 <= steps <= 1000, "whole number from 1 to 1000"),
         ("guidance", guidance, type(guidance) in (int, float) and 0 <= guidance <= 100, "number from 0 to 100"),
         ("guidance_rescale", rescale, type(rescale) in (int, float) and 0 <= rescale <= 1, "number from 0 to 1"),
+        ("control", control, control in _CONTROLS, f"word of {', '.join(_CONTROLS)}"),
     ):
-        if number is not None and not sensible:
-            raise broken(spec, f"{FACTS} states {name} {number!r}, which is no {kind}")
+        if given is not None and not sensible:
+            raise broken(spec, f"{FACTS} states {name} {given!r}, which is no {kind}")
     return MadeFor(*stated)

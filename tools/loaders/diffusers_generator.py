@@ -1,33 +1,30 @@
-"""Drawing with pipelines of diffusers: the adapter of the role ``image_generator``."""
+"""Drawing with pipelines of diffusers: the adapter of the roles ``image_generator`` and ``controlled_generator``."""
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image as Pil
 
-from ..errors import Cancelled, ModelError, WrongArgument
+from ..errors import ModelError, WrongArgument
 from ..frames import same_frame, union
 from ..media.image import Image
 from ..media.masks import Masks
-from ..roles import Drawing, StopFlag
+from ..roles import Control, Drawing, StopFlag
 from .base import ModelSpec
 from .diffusers_files import MadeFor
 from .diffusers_pipelines import most_steps, multiple_of, pipeline_for, quiet, side_of, usual_steps
 from .diffusers_pixels import Pixels, in_cells, pasted, resized
+from .diffusers_sampling import GUIDANCE, SEEDS, Progress, Watch, side_within, together, whole, within
 from .torch_parts import computing
 
 _AT_ONCE = 8  # pictures
-_GUIDANCE = 100.0  # pictures are burnt out long before
+_WEIGHT = 2.0  # beyond which there is nothing but the control picture's own lines
 _LARGEST, _TIMES = 2048, 4  # pixels a side, and sides of the model: larger is too much for memory and makes no sense
-_SEEDS = 1 << 63  # that torch tells apart without a sign
-
-Progress = Callable[[float], None]
 
 
 class _Job(NamedTuple):
@@ -41,8 +38,9 @@ class _Job(NamedTuple):
 
 
 class PipelineGenerator:
-    """An ``ImageGenerator``. Drawings of one size, number of steps, guidance and negative prompt go through together.
+    """An ``ImageGenerator``, and with a ControlNet a ``ControlledGenerator``.
 
+    Drawings of one size, number of steps, guidance and negative prompt go through together.
     Noise comes from a generator for each picture, on the CPU, so that it depends on its seed alone: not on the device,
     and but for rounding not on what else is drawn.
     """
@@ -77,7 +75,7 @@ class PipelineGenerator:
         sizes = [self._size_for(image) for image in images]
         jobs = self._jobs("edit", drawings, sizes, strength)
         shown = [resized(image.pixels, job.width, job.height) for image, job in zip(images, jobs, strict=True)]
-        made = self._run("edit", drawings, jobs, {"image": shown}, progress, stop, strength)
+        made = self._run("edit", drawings, jobs, {"image": shown}, progress, stop, strength=strength)
         return [
             Image.from_array(resized(each, image.width, image.height), image.alpha)
             for image, each in zip(images, made, strict=True)
@@ -103,8 +101,30 @@ class PipelineGenerator:
         covered = [union(some) for some in masks]
         white = [in_cells(mask, job.width, job.height, self._cell) for mask, job in zip(covered, jobs, strict=True)]
         given = {"image": shown, "mask_image": white}
-        made = self._run("inpaint", drawings, jobs, given, progress, stop, strength)
+        made = self._run("inpaint", drawings, jobs, given, progress, stop, strength=strength)
         return [pasted(*each) for each in zip(images, covered, made, strict=True)]
+
+    @property
+    def control(self) -> Control | None:
+        """As the checkpoint's ``panmodal.json`` has it."""
+        return self._made_for.control
+
+    def generate_controlled(
+        self,
+        controls: Sequence[Image],
+        drawings: Sequence[Drawing],
+        *,
+        weight: float = 1.0,
+        progress: Progress | None = None,
+        stop: StopFlag | None = None,
+    ) -> list[Image]:
+        """One picture per drawing, of as many pixels as the model's own; the library resizes the control pictures."""
+        _as_many("drawings", drawings, controls)
+        within("weight", weight, 0, _WEIGHT)
+        jobs = self._jobs("control", drawings, [self._size_for(control) for control in controls])
+        given = {"image": [control.pixels for control in controls]}
+        made = self._run("control", drawings, jobs, given, progress, stop, controlnet_conditioning_scale=float(weight))
+        return [Image.from_array(each) for each in made]
 
     def _size_for(self, image: Image) -> tuple[int, int]:
         """Width and height with as many pixels as the model's square, and the image's proportions unless extreme."""
@@ -126,23 +146,18 @@ class PipelineGenerator:
         usual = self._made_for.steps or usual_steps(self._of_task(task))
         jobs = []
         for drawing, size in zip(drawings, sizes, strict=True):
-            _whole("seed", drawing.seed)
-            width = size[0] if drawing.width is None else _whole("width", drawing.width)
-            height = size[1] if drawing.height is None else _whole("height", drawing.height)
+            whole("seed", drawing.seed)
+            width = size[0] if drawing.width is None else whole("width", drawing.width)
+            height = size[1] if drawing.height is None else whole("height", drawing.height)
             for field, value in (("width", width), ("height", height)):
-                if value < 1 or value % self._multiple:
-                    raise WrongArgument(
-                        f"a {field} of {value} pixels is no multiple of {self._multiple}",
-                        hint=f"give a multiple of {self._multiple}", field=field, limit=self._multiple,
-                    )  # fmt: skip
-                _within(field, value, self._multiple, self._most_side)
-            steps = usual if drawing.steps is None else _whole("steps", drawing.steps)
-            _within("steps", steps, 1, self._most_steps)
+                side_within(field, value, self._multiple, self._most_side)
+            steps = usual if drawing.steps is None else whole("steps", drawing.steps)
+            within("steps", steps, 1, self._most_steps)
             guidance = self._made_for.guidance if drawing.guidance is None else drawing.guidance
             if guidance is not None:
-                _within("guidance", guidance, 0, _GUIDANCE)
+                within("guidance", guidance, 0, GUIDANCE)
             if strength is not None:
-                _within("strength", strength, 1 / self._most_steps, 1)
+                within("strength", strength, 1 / self._most_steps, 1)
                 # Only this share of the steps is run; one at least must be.
                 while int(steps * strength) < 1:
                     steps += 1
@@ -157,14 +172,14 @@ class PipelineGenerator:
         given: Mapping[str, Sequence[Pixels]],
         progress: Progress | None,
         stop: StopFlag | None,
-        strength: float | None = None,
+        **settings: float,
     ) -> list[Pixels]:
-        """One picture per drawing, of its job's size."""
+        """One picture per drawing, of its job's size; ``settings`` are the library's own."""
         made: dict[int, Pixels] = {}
         pipeline = self._of_task(task)
         takes = inspect.signature(pipeline.__call__).parameters
-        for job, chosen in _together(jobs):
-            watch = _Watch(len(made), len(chosen), len(jobs), job.steps, progress, stop)
+        for job, chosen in together(jobs, _AT_ONCE):
+            watch = Watch(len(made), len(chosen), len(jobs), job.steps, progress, stop)
             pictures = {name: [Pil.fromarray(planes[k]) for k in chosen] for name, planes in given.items()}
             asked: dict[str, Any] = {
                 "prompt": [drawings[k].prompt for k in chosen],
@@ -174,12 +189,12 @@ class PipelineGenerator:
                 "num_inference_steps": job.steps,
                 "guidance_scale": job.guidance,
                 "guidance_rescale": self._made_for.guidance_rescale,
-                "strength": strength,
-                "generator": [torch.Generator().manual_seed(int(drawings[k].seed) % _SEEDS) for k in chosen],
+                "generator": [torch.Generator().manual_seed(int(drawings[k].seed) % SEEDS) for k in chosen],
                 "use_resolution_binning": False,  # the size is the one that was asked for
                 "callback_on_step_end": watch,
                 "callback": watch,  # of the library's older pipelines
                 "output_type": "np",
+                **settings,
                 **pictures,
             }
             with quiet(), computing(self._spec):
@@ -202,56 +217,8 @@ class PipelineGenerator:
         return [made[k] for k in range(len(jobs))]
 
 
-class _Watch:
-    """Called after every step of sampling of some of all pictures."""
-
-    def __init__(
-        self, before: int, pictures: int, of: int, steps: int, progress: Progress | None, stop: StopFlag | None
-    ) -> None:
-        self._before, self._pictures, self._of, self._steps = before, pictures, of, steps
-        self._progress, self._stop, self._done = progress, stop, 0
-
-    def __call__(self, *told: Any) -> dict[str, Any]:
-        """``told`` are the pipeline, the step and more; or the step and more, of older pipelines."""
-        self.check()
-        self._done += 1
-        steps = getattr(told[0], "num_timesteps", None) or self._steps
-        self.tell(min(1.0, self._done / (steps + 1)))  # decoding is the last step
-        return {}
-
-    def check(self) -> None:
-        """Raise ``Cancelled`` where nobody wants the pictures any more."""
-        if self._stop is not None and self._stop.is_set():
-            raise Cancelled("the drawing was cancelled")
-
-    def tell(self, share: float) -> None:
-        """Report the share of these pictures' work that is done."""
-        if self._progress is not None:
-            self._progress((self._before + self._pictures * share) / self._of)
-
-
-def _whole(field: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise WrongArgument(f"a {field} of {value!r}", hint="give a whole number", field=field)
-    return int(value)
-
-
 def _as_many(field: str, given: Sequence[object], images: Sequence[Image]) -> None:
     if len(given) != len(images):
         raise WrongArgument(
             f"{len(given)} {field} for {len(images)} images", hint="give one for each image", field=field
         )
-
-
-def _within(field: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        limit = low if value < low else high
-        raise WrongArgument(f"a {field} of {value}", hint=f"give {low:g} to {high:g}", field=field, limit=limit)
-
-
-def _together(jobs: Sequence[_Job]) -> Iterator[tuple[_Job, list[int]]]:
-    """Each job with the places of those that are drawn at once."""
-    for job in dict.fromkeys(jobs):
-        places = [k for k, each in enumerate(jobs) if each == job]
-        for start in range(0, len(places), _AT_ONCE):
-            yield job, places[start : start + _AT_ONCE]

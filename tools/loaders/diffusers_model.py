@@ -1,39 +1,26 @@
 """The working half of the diffusers loader: one pipeline in memory."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from diffusers import AutoPipelineForText2Image
-from safetensors import safe_open
-from torch import nn
 
 from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
 from .diffusers_files import MadeFor, Parts
 from .diffusers_generator import PipelineGenerator
-from .diffusers_pipelines import denoiser_of, quiet
-from .torch_parts import computing, device_of, dtype_of, free, nbytes_of
-from .transformers_files import LOCAL, some_of
+from .diffusers_opening import open_pipeline
+from .diffusers_pipelines import denoiser_of
+from .torch_parts import computing, device_of, free, nbytes_of
 
 
 class DiffusersBackbone:
-    """A pipeline of diffusers; serves the role ``image_generator``."""
+    """A pipeline of diffusers; serves ``image_generator``, and with a ControlNet ``controlled_generator`` too."""
 
     def __init__(self, spec: ModelSpec, folder: Path, digest: str, parts: Parts, made_for: MadeFor) -> None:
         """Load ``folder``; raises ``CheckpointBroken`` when the library cannot, or weights are missing."""
-        dtype, self._device = dtype_of(spec), device_of(spec)
-        self._spec, self._made_for = spec, made_for
-        without: dict[str, Any] = dict.fromkeys(parts.absent)
-        if "safety_checker" in parts.absent:
-            without["requires_safety_checker"] = False
-        with _opening(spec):
-            # Without `low_cpu_mem_usage`, which needs accelerate, a package that is not ours to require.
-            pipeline: Any = AutoPipelineForText2Image.from_pretrained(
-                folder, dtype=dtype, use_safetensors=True, low_cpu_mem_usage=False, **LOCAL, **without
-            )
+        self._spec, self._made_for, self._device = spec, made_for, device_of(spec)
+        pipeline, modules = open_pipeline(spec, folder, parts, AutoPipelineForText2Image)
         if (
             denoiser_of(pipeline) is None
             or "vae" not in pipeline.components
@@ -41,9 +28,6 @@ class DiffusersBackbone:
         ):
             hint = "use a latent diffusion model: Stable Diffusion, PixArt, Flux or one like them"
             raise broken(spec, f"a {type(pipeline).__name__} works in a way that is not served", hint)
-        modules = {name: part for name, part in pipeline.components.items() if isinstance(part, nn.Module)}
-        for name, module in modules.items():
-            _check_complete(spec, folder / name, module, parts.weights.get(name, ()))
         with computing(spec):
             self._pipeline: Any = pipeline.to(self._device)
         self.digest = digest
@@ -51,46 +35,14 @@ class DiffusersBackbone:
         self.nbytes = sum(map(nbytes_of, modules.values()))
 
     def adapter(self, role: str) -> PipelineGenerator:
-        """The generator."""
-        if role != "image_generator" or self._pipeline is None:
-            raise cannot_serve(self._spec, role, "the image_generator")
+        """The generator, the same for both roles."""
+        controlled = getattr(self._pipeline, "controlnet", None) is not None
+        served = ("image_generator", "controlled_generator") if controlled else ("image_generator",)
+        if role not in served or self._pipeline is None:
+            raise cannot_serve(self._spec, role, f"the {' and the '.join(served)}")
         return PipelineGenerator(self._spec, self._pipeline, self._made_for)
 
     def close(self) -> None:
         """Drop the weights."""
         self._pipeline = None
         free(self._device)
-
-
-@contextmanager
-def _opening(spec: ModelSpec) -> Iterator[None]:
-    """Around opening a folder: raises ``CheckpointBroken`` when diffusers cannot."""
-    try:
-        with quiet():
-            yield
-    except torch.OutOfMemoryError:
-        raise
-    except Exception as error:  # damaged or foreign files make the library raise nearly anything
-        told = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
-        raise broken(spec, f"diffusers cannot open it: {type(error).__name__}: {told}") from error
-
-
-def _check_complete(spec: ModelSpec, part: Path, module: nn.Module, files: Iterable[Path]) -> None:
-    """Raise ``CheckpointBroken`` where files lack weights, in whose place the libraries leave random ones."""
-    names: set[str] = set()
-    for path in files:
-        with safe_open(path, "pt") as file:
-            names.update(file.keys())
-    state = module.state_dict()
-    there = {state[name].data_ptr() for name in names & state.keys()}
-    missing = [name for name, value in state.items() if name not in names and value.data_ptr() not in there]  # nor tied
-    if missing:
-        # The libraries give weights of older versions their new names: they know what is missing all the same.
-        kind: Any = type(module)
-        with _opening(spec):
-            _, told = kind.from_pretrained(
-                part, use_safetensors=True, low_cpu_mem_usage=False, output_loading_info=True, **LOCAL
-            )
-        missing = [name for name in missing if name in told["missing_keys"]]
-    if missing:
-        raise broken(spec, f"the files of {part.name} lack {some_of(missing)}")

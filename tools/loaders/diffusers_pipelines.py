@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
-from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, AutoPipelineForText2Image
+from diffusers import (
+    AutoPipelineForImage2Image,
+    AutoPipelineForInpainting,
+    AutoPipelineForText2Image,
+    ControlNetModel,
+)
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
@@ -20,6 +25,7 @@ _TASKS = {
     "draw": AutoPipelineForText2Image,
     "edit": AutoPipelineForImage2Image,
     "inpaint": AutoPipelineForInpainting,
+    "control": AutoPipelineForText2Image,
 }
 _INPAINTED = 4  # channels of latents that the library's pipelines inpaint where the UNet does not see the mask
 _STEPS = 1000  # of the noise schedule, where the scheduler does not say
@@ -49,6 +55,7 @@ def quiet() -> Iterator[None]:
 def pipeline_for(spec: ModelSpec, pipeline: Any, task: str) -> Any:
     """The pipeline for a task with the same parts. Raises ``ModelError`` where the model cannot do it."""
     unet, channels, kind = getattr(pipeline, "unet", None), pipeline.vae.config.latent_channels, _TASKS[task]
+    controlnet = getattr(pipeline, "controlnet", None)
     # Some are made for inpainting alone: their UNet sees the mask and the rest of the picture too.
     only_inpaints = unet is not None and unet.config.in_channels > channels
     try:
@@ -56,8 +63,12 @@ def pipeline_for(spec: ModelSpec, pipeline: Any, task: str) -> Any:
             raise ValueError("it is made for inpainting alone")
         if task == "inpaint" and unet is not None and not only_inpaints and channels != _INPAINTED:
             raise ValueError(f"its latents have {channels} channels, the library inpaints {_INPAINTED}")
+        if task == "control" and not isinstance(controlnet, ControlNetModel):
+            raise ValueError(f"its {type(controlnet).__name__} is none of Stable Diffusion's")
+        # Tasks without a control picture need the pipeline of that name without its ControlNet.
+        without = {"controlnet": None} if controlnet is not None and task != "control" else {}
         with quiet():
-            found = kind.from_pipe(pipeline)
+            found = kind.from_pipe(pipeline, **without)
     except ValueError as error:
         raise ModelError(
             f"the {spec.role} {spec.checkpoint}, a {type(pipeline).__name__}, cannot {task}: {error}",
