@@ -1,11 +1,12 @@
 """The motions that things of a clip are known by: their names, and how sentences say them."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-MOTIONS = (
+Motion = Literal[
     "left", "right", "up", "down", "diagonal", "circle", "bounce", "grow", "shrink", "spin", "blink", "still",
     "appears", "disappears",
-)  # fmt: skip
+]  # fmt: skip
+MOTIONS: tuple[Motion, ...] = get_args(Motion)
 """What a thing of a clip mainly does; the last two stand still, and come late or go early."""
 
 VERBS = {

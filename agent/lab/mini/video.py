@@ -81,7 +81,7 @@ def jobs(models: Mapping[str, Shipped], seed: int, n: int) -> Sequence[Callable[
 @cache
 def chosen(seed: int, n: int) -> dict[int, tuple[int, ...]]:
     """The numbers of the clips that are measured, and the things of each that are judged: ``n`` of every motion."""
-    left = Counter(dict.fromkeys(MOTIONS, n))
+    left: Counter[str] = Counter(dict.fromkeys(MOTIONS, n))
     found: dict[int, tuple[int, ...]] = {}
     number = seed * 100_003
     while left.total():
