@@ -7,9 +7,11 @@ item.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from .media.artifact import Artifact
     from .media.audio import Audio
     from .media.boxes import Boxes
     from .media.depth import Depth
@@ -51,13 +53,14 @@ class StepContext:
 
     ``seed`` seeds the step's own generator, ``item`` is the element's index inside an ``each`` step (None
     outside of one), ``stop`` is polled by long loops, ``progress(fraction, text)`` reports with fraction in
-    [0, 1].
+    [0, 1]. ``cache`` is a folder for what can be made again, None where nothing is to be kept.
     """
 
     seed: int = 0
     item: int | None = None
     stop: StopFlag = NEVER
     progress: Callable[[float, str], None] = field(default=_no_progress)
+    cache: Path | None = None
 
 
 class Detector(Protocol):
@@ -85,6 +88,13 @@ class Segmenter(Protocol):
 
     def segment_points(self, images: Sequence["Image"], points: "Sequence[Sequence[Points]]") -> "list[Masks]":
         """One ``Masks`` per image: one full-resolution mask per ``Points``, each of which means one thing."""
+        ...
+
+    def segment_all(self, images: Sequence["Image"], *, stop: StopFlag = NEVER) -> "list[Masks]":
+        """One ``Masks`` per image: full-resolution masks of everything that stands out in it, the surest first.
+
+        Raises ``Cancelled`` when ``stop`` was set.
+        """
         ...
 
 
@@ -181,11 +191,39 @@ class ImageGenerator(Protocol):
         ...
 
 
+Control = Literal["edges", "boxes", "masks", "depth"]
+"""What a control picture shows: white edges, white outlines of boxes, white areas, or the near bright."""
+
+
+class ControlledGenerator(Protocol):
+    """Draws what a text says in the forms that a control picture shows."""
+
+    @property
+    def control(self) -> Control | None:
+        """What its control pictures must show; None where the checkpoint does not say."""
+        ...
+
+    def generate_controlled(
+        self,
+        controls: "Sequence[Image]",
+        drawings: Sequence[Drawing],
+        *,
+        weight: float = 1.0,
+        progress: Callable[[float], None] | None = None,
+        stop: StopFlag | None = None,
+    ) -> "list[Image]":
+        """One picture per drawing, with the proportions of its control picture; ``weight`` 0 leaves that out.
+
+        Raises ``Cancelled`` when ``stop`` was set, ``WrongArgument`` for sizes, steps and weights that it cannot do.
+        """
+        ...
+
+
 class TextReader(Protocol):
     """Reads what is written in pictures."""
 
     def read(self, images: "Sequence[Image]") -> "list[Boxes]":
-        """One ``Boxes`` per image: a box a line in reading order, whose label is what the line says; none without text."""
+        """One ``Boxes`` per image: a box a line in reading order, its label what the line says; none without text."""
         ...
 
 
@@ -218,12 +256,24 @@ class VideoGenerator(Protocol):
 class Recogniser(Protocol):
     """Writes down what is said in a recording."""
 
+    @property
+    def window(self) -> float:
+        """Seconds that it hears at once; what is longer it cuts itself, knowing less of where a pause is."""
+        ...
+
     def transcribe(
-        self, recordings: "Sequence[Audio]", *, language: str | None = None, stop: StopFlag | None = None
+        self,
+        recordings: "Sequence[Audio]",
+        *,
+        language: str | None = None,
+        translate: bool = False,
+        stop: StopFlag | None = None,
     ) -> "list[Transcript]":
         """One transcript per recording, with the times of words; empty where nobody speaks.
 
-        ``language`` is an ISO 639-1 code; without it the model finds out. Raises ``Cancelled`` when ``stop`` was set.
+        ``language`` is an ISO 639-1 code of what is spoken; without it the model finds out. With ``translate`` it is
+        written in English whatever is spoken. Raises ``Cancelled`` when ``stop`` was set, ``WrongArgument`` for a
+        language that there is not, ``ModelError`` where the model cannot translate.
         """
         ...
 
@@ -261,10 +311,18 @@ class SoundGenerator(Protocol):
         """The names of the sounds that it can make; None where it takes any text."""
         ...
 
-    def make(self, prompts: Sequence[str], *, seconds: Sequence[float | None], seeds: Sequence[int]) -> "list[Audio]":
-        """One mono recording per prompt; ``seconds`` is how long each lasts, None as long as such a sound does.
+    def make(
+        self,
+        prompts: Sequence[str],
+        *,
+        seconds: Sequence[float | None],
+        seeds: Sequence[int],
+        stop: StopFlag | None = None,
+    ) -> "list[Audio]":
+        """One recording per prompt; ``seconds`` is how long each lasts, None as long as such a sound does.
 
-        Raises ``WrongArgument`` for a text that names no sound of the vocabulary, and for lengths that it cannot do.
+        Raises ``WrongArgument`` for a text that names no sound of the vocabulary, and for lengths that it cannot do,
+        ``Cancelled`` when ``stop`` was set.
         """
         ...
 
@@ -297,6 +355,51 @@ class Voice(Protocol):
         """One recording per text, mono. ``voice`` is a name of the model's own, ``rate`` in words a minute.
 
         Raises ``WrongArgument`` for what cannot be said, and for a voice or a rate that the model does not have.
+        """
+        ...
+
+
+class Summariser(Protocol):
+    """Says shorter what texts say."""
+
+    @property
+    def method(self) -> str:
+        """How it is done, in a few words: a reader must be able to judge what comes."""
+        ...
+
+    def summarise(self, texts: Sequence[str], sentences: Sequence[int], *, stop: StopFlag | None = None) -> list[Reply]:
+        """One summary per text, in its language and of at most its number of sentences; empty for an empty text.
+
+        Raises ``Cancelled`` when ``stop`` was set on the way, ``ModelError`` for an answer that is no summary.
+        """
+        ...
+
+
+class Translator(Protocol):
+    """Says texts in another language."""
+
+    @property
+    def method(self) -> str:
+        """How it is done, in a few words: a reader must be able to judge what comes."""
+        ...
+
+    def translate(self, texts: Sequence[str], to: Sequence[str], *, stop: StopFlag | None = None) -> list[Reply]:
+        """One translation per text into its language of ``to`` (ISO 639-1 codes); empty for an empty text.
+
+        Raises ``Cancelled`` when ``stop`` was set on the way, ``WrongArgument`` for a language that it cannot write,
+        ``ModelError`` for an answer that is no translation.
+        """
+        ...
+
+
+class Fetcher(Protocol):
+    """Gets what lies at addresses. A profile that names no model for this role fetches nothing."""
+
+    def fetch(self, urls: Sequence[str], *, stop: StopFlag | None = None) -> "list[Artifact]":
+        """One medium per address, of whatever kind its content is.
+
+        Raises ``WrongArgument`` for an address that may not be asked, ``ToolError`` where it does not answer,
+        ``TooLarge``, ``NotDecodable``, ``Cancelled``.
         """
         ...
 
@@ -373,11 +476,15 @@ ROLES: dict[str, type] = {
     "sound_classifier": SoundClassifier,
     "captioner": Captioner,
     "image_generator": ImageGenerator,
+    "controlled_generator": ControlledGenerator,
     "sound_generator": SoundGenerator,
     "cloud_classifier": CloudClassifier,
     "ocr": TextReader,
     "depth_estimator": DepthEstimator,
     "video_generator": VideoGenerator,
+    "summariser": Summariser,
+    "translator": Translator,
+    "fetcher": Fetcher,
 }
 
 

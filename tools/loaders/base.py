@@ -123,8 +123,8 @@ def cannot_translate(spec: ModelSpec) -> ModelError:
     """The error for a recogniser that writes down what is said and nothing else."""
     return ModelError(
         f"the {spec.role} {spec.checkpoint} does not translate what it hears",
-        hint=f"choose one that does, such as whisper's large-v3: --set {spec.role}.checkpoint=PATH; or transcribe it and "
-        "translate the text",
+        hint=f"choose one that does, such as whisper's large-v3: --set {spec.role}.checkpoint=PATH; or transcribe it "
+        "and translate the text",
         role=spec.role,
     )
 

@@ -16,9 +16,14 @@ LOADERS = MappingProxyType(
         "torchvision": ".torchvision:TorchvisionLoader",
         "espeak-ng": ".espeak_ng:EspeakNgLoader",
         "synthesis": ".synthesis:SynthesisLoader",
+        "extractive": ".extractive:ExtractiveLoader",
+        "phrase-table": ".phrase_table:PhraseTableLoader",
+        "web": ".web:WebLoader",
         "whisper": ".whisper:WhisperLoader",
         "transformers": ".transformers:TransformersLoader",
         "diffusers": ".diffusers:DiffusersLoader",
+        "diffusers-video": ".diffusers_video:DiffusersVideoLoader",
+        "rapidocr": ".rapidocr:RapidocrLoader",
         "openai-compatible": ".openai_compatible:OpenaiCompatibleLoader",
     }
 )

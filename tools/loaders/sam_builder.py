@@ -13,7 +13,7 @@ The public checkpoints come in three sizes, the smallest with 94 M parameters. T
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import Any, NamedTuple
@@ -207,12 +207,37 @@ class Window:
 
     def paste(self, logits: NDArray[np.float32], height: int, width: int) -> NDArray[np.bool_]:
         """Mask logits of the view (square) as a mask of the whole picture, height x width."""
-        full = cv2.resize(logits, (self.side, self.side), interpolation=cv2.INTER_LINEAR) > 0
+        return self.spread(logits, height, width) > 0
+
+    def spread(self, logits: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+        """Mask logits of the view (square) as those of the whole picture, height x width; -inf beyond the window."""
+        full = cv2.resize(logits, (self.side, self.side), interpolation=cv2.INTER_LINEAR)
         rows, columns = self._overlap(height, width)
-        mask = np.zeros((height, width), np.bool_)
+        whole = np.full((height, width), -np.inf, np.float32)
         part = full[rows.start - self.top : rows.stop - self.top, columns.start - self.left : columns.stop - self.left]
-        mask[rows, columns] = part
-        return mask
+        whole[rows, columns] = part
+        return whole
+
+
+def answers(
+    sam: Sam,
+    pixels: NDArray[np.uint8],
+    windows: Sequence[Window],
+    shares: NDArray[np.float32],
+    prompts: Callable[[Sam, Tensor], Prompts],
+    batch: int,
+) -> Iterator[tuple[NDArray[np.float32], float]]:
+    """Mask logits in its view and the estimated IoU of each of N prompts, one a window, ``batch`` of them at a time.
+
+    ``shares`` are the prompts' coordinates in their windows (N x 2 or N x 4, 0-1), ``prompts`` how they are given.
+    """
+    side = sam.image_encoder.img_size
+    for start in range(0, len(windows), batch):
+        some = windows[start : start + batch]
+        views = torch.from_numpy(np.stack([window.view(pixels, side) for window in some]))
+        given = prompts(sam, torch.from_numpy(shares[start : start + batch]).to(sam.device))
+        logits, scores = decode(sam, encode(sam, views.to(sam.device)), given)
+        yield from zip(logits.float().cpu().numpy(), scores.float().clamp(0, 1).tolist(), strict=True)
 
 
 def _ask(
@@ -223,22 +248,12 @@ def _ask(
     prompts: Callable[[Sam, Tensor], Prompts],
     batch: int,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Masks (N, H, W) and estimated IoUs (N,) of N prompts, one a window, ``batch`` of them at a time.
-
-    ``shares`` are the prompts' coordinates in their windows (N x 2 or N x 4, 0-1), ``prompts`` how they are given.
-    """
+    """Masks (N, H, W) and estimated IoUs (N,) of N prompts, as ``answers`` takes them."""
     height, width = pixels.shape[:2]
-    side = sam.image_encoder.img_size
     masks = np.zeros((len(windows), height, width), np.bool_)
     quality = np.zeros(len(windows), np.float32)
-    for start in range(0, len(windows), batch):
-        some = windows[start : start + batch]
-        views = torch.from_numpy(np.stack([window.view(pixels, side) for window in some]))
-        given = prompts(sam, torch.from_numpy(shares[start : start + batch]).to(sam.device))
-        logits, scores = decode(sam, encode(sam, views.to(sam.device)), given)
-        for k, (window, logit) in enumerate(zip(some, logits.float().cpu().numpy(), strict=True)):
-            masks[start + k] = window.paste(logit, height, width)
-        quality[start : start + len(some)] = scores.float().clamp(0, 1).cpu().numpy()
+    for k, (logits, score) in enumerate(answers(sam, pixels, windows, shares, prompts, batch)):
+        masks[k], quality[k] = windows[k].paste(logits, height, width), score
     return masks, quality
 
 

@@ -9,14 +9,17 @@ import torch
 from numpy.typing import NDArray
 from segment_anything import SamPredictor, sam_model_registry
 
-from ..errors import ModelError, WrongArgument
+from ..errors import ModelError
 from ..media.boxes import Boxes
 from ..media.image import Image
 from ..media.masks import Masks
 from ..media.points import Points
+from ..roles import NEVER, StopFlag
 from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
+from .masking import Found, all_masks, marked, nothing, stated
 from .sam_builder import Marks, build_sam, segment_boxes, segment_points
+from .segment_anything_everything import PUBLISHED, SMALL, Cut, cut_out, cut_out_small
 from .torch_parts import computing, device_of, dtype_of, free, load_state, nbytes_of, put_state
 
 
@@ -68,9 +71,6 @@ class SegmentAnythingBackbone:
         free(self._device)
 
 
-_Found = tuple[NDArray[np.bool_], NDArray[np.float32]]  # masks N x H x W and estimated IoUs N
-
-
 class PromptSegmenter:
     """One mask for each box or marked thing, the model's best, at the picture's full resolution."""
 
@@ -79,12 +79,13 @@ class PromptSegmenter:
         self._sam = sam
         self._zoom = zoom
         self._sides = sides
+        self._everything = stated(spec, PUBLISHED if zoom is None else SMALL)
 
     def segment(self, images: Sequence[Image], boxes: Sequence[Boxes]) -> list[Masks]:
         """Masks of each picture's boxes, in their order, with their labels; scores are estimated IoUs (0-1)."""
         found: list[Masks] = []
         for image, asked in zip(images, boxes, strict=True):
-            bitmaps, quality = _nothing(image)
+            bitmaps, quality = nothing(image)
             if len(asked):
                 with computing(self._spec):
                     bitmaps, quality = self._in_boxes(image.pixels, asked.xyxy)
@@ -97,23 +98,42 @@ class PromptSegmenter:
         Raises WrongArgument for ``Points`` of which none is positive, and ModelError for a small model that was
         trained for boxes only.
         """
+        self._check_points()
+        found: list[Masks] = []
+        for image, asked in zip(images, points, strict=True):
+            bitmaps, quality = nothing(image)
+            if len(asked):
+                things = [Marks(each.xy, marked(each)) for each in asked]
+                with computing(self._spec):
+                    bitmaps, quality = self._at_points(image.pixels, things)
+            found.append(Masks.of(bitmaps, image, (), quality))
+        return found
+
+    def segment_all(self, images: Sequence[Image], *, stop: StopFlag = NEVER) -> list[Masks]:
+        """Masks of everything in each picture, the surest first; scores as for boxes.
+
+        Options of the spec: those of ``Everything``. Raises ``Cancelled`` when ``stop`` was set, and ModelError as for
+        points.
+        """
+        self._check_points()
+
+        def found_in(pixels: NDArray[np.uint8]) -> list[Cut]:
+            with computing(self._spec):
+                if self._zoom is None:
+                    return cut_out(self._sam, pixels, self._everything, stop)
+                return cut_out_small(self._sam, pixels, self._everything, stop, zoom=self._zoom, sides=self._sides)
+
+        return [all_masks(image, found_in) for image in images]
+
+    def _check_points(self) -> None:
         if self._zoom is not None and not self._sides:
             raise ModelError(
                 f"the {self._spec.role} {self._spec.checkpoint} knows boxes only: it states no point_windows",
                 hint="give boxes, or train one that knows points: panmodal train segmenter --out FOLDER",
                 role=self._spec.role,
             )
-        found: list[Masks] = []
-        for image, asked in zip(images, points, strict=True):
-            bitmaps, quality = _nothing(image)
-            if len(asked):
-                things = [_marks(each) for each in asked]
-                with computing(self._spec):
-                    bitmaps, quality = self._at_points(image.pixels, things)
-            found.append(Masks.of(bitmaps, image, (), quality))
-        return found
 
-    def _in_boxes(self, pixels: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> _Found:
+    def _in_boxes(self, pixels: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> Found:
         if self._zoom is not None:
             return segment_boxes(self._sam, pixels, xyxy, zoom=self._zoom)
         predictor = self._shown(pixels)
@@ -123,7 +143,7 @@ class PromptSegmenter:
         )
         return masks[:, 0].cpu().numpy(), quality[:, 0].float().clamp(0, 1).cpu().numpy()
 
-    def _at_points(self, pixels: NDArray[np.uint8], things: Sequence[Marks]) -> _Found:
+    def _at_points(self, pixels: NDArray[np.uint8], things: Sequence[Marks]) -> Found:
         if self._zoom is not None:
             return segment_points(self._sam, pixels, things, zoom=self._zoom, sides=self._sides)
         predictor = self._shown(pixels)
@@ -142,17 +162,3 @@ class PromptSegmenter:
         predictor = SamPredictor(self._sam)
         predictor.set_image(pixels)
         return predictor
-
-
-def _nothing(image: Image) -> _Found:
-    return np.zeros((0, image.height, image.width), np.bool_), np.zeros(0, np.float32)
-
-
-def _marks(points: Points) -> Marks:
-    if not any(points.positive):
-        raise WrongArgument(
-            "no point lies on the thing that is meant",
-            hint="mark at least one point of it as positive",
-            field="points",
-        )
-    return Marks(points.xy, np.array(points.positive, np.bool_))

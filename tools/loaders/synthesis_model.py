@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import WrongArgument
 from ..media.audio import Audio
+from ..roles import StopFlag
 from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
 from .sound_words import sounds_in
@@ -52,13 +53,21 @@ class Synthesiser:
     def __init__(self, vocabulary: tuple[str, ...]) -> None:
         self.vocabulary = vocabulary
 
-    def make(self, prompts: Sequence[str], *, seconds: Sequence[float | None], seeds: Sequence[int]) -> list[Audio]:
+    def make(
+        self,
+        prompts: Sequence[str],
+        *,
+        seconds: Sequence[float | None],
+        seeds: Sequence[int],
+        stop: StopFlag | None = None,
+    ) -> list[Audio]:
         """One recording per prompt, mono at 16 kHz, of 0.2 to 30 s; several sounds of a prompt are heard together.
 
         A sound that lasts (rain, an engine, a ringing phone) goes on for as long as it is asked to; one that is over
         soon (a bell, a bird, a knock) comes again, a little softer, after random gaps. What is longer than asked is
         cut and fades. Without ``seconds`` it is as long as the world's sounds of that name, 0.2 to 2 s. The same words
-        and seed give the same samples, and a sound is the same whatever else is in its prompt. Raises WrongArgument.
+        and seed give the same samples, and a sound is the same whatever else is in its prompt. A sound takes too little
+        time to be stopped. Raises WrongArgument.
         """
         if not len(prompts) == len(seconds) == len(seeds):
             raise WrongArgument(

@@ -1,13 +1,19 @@
 """Models of transformers, from a local folder or a hub id, through its Auto classes.
 
-One load serves several roles: a text model is ``planner`` and ``writer``, one that sees is these, ``mllm`` and
-``captioner``. Models of the CLIP kind are the ``embedder``, audio classification models the ``sound_classifier``, image
-classification models the ``cloud_classifier``. A ``panmodal.json`` beside the weights may state ``trained_tools``, the
-only tools that the model plans with; for a ``cloud_classifier`` it states ``views``, ``{"count": 6, "side": 40}``: from
-how many sides the model looks at a cloud, and the side of a view in pixels.
+One load serves several roles: a text model is ``planner``, ``writer``, ``summariser`` and ``translator``, one that sees
+is these, ``mllm`` and ``captioner``. Models of the CLIP kind are the ``embedder``, audio classification models the
+``sound_classifier``, image classification models the ``cloud_classifier``, those of (zero-shot) object detection the
+``detector``, of mask generation the ``segmenter`` and of depth estimation the ``depth_estimator``. Whispers and CTC
+models are the ``asr``, VITS models the ``tts``, MusicGen models the ``sound_generator``. A ``panmodal.json``
+beside the weights may state ``trained_tools``, the only tools that the model plans with; for a ``cloud_classifier`` it
+states ``views``, ``{"count": 6, "side": 40}``: from how many sides the model looks at a cloud, and the side of a view
+in pixels.
 """
 
+import importlib
+from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .base import Backbone, ModelSpec
@@ -23,12 +29,27 @@ from .checkpoints import (
 )
 
 FACTS = "panmodal.json"
+_BACKBONES = MappingProxyType(
+    {
+        "embedder": ".transformers_embedder:EmbedderBackbone",
+        "sound_classifier": ".transformers_audio:AudioClassifierBackbone",
+        "detector": ".transformers_detection:DetectorBackbone",
+        "segmenter": ".transformers_segmentation:SegmenterBackbone",
+        "depth_estimator": ".transformers_depth:DepthBackbone",
+        "asr": ".transformers_speech:RecogniserBackbone",
+        "tts": ".transformers_speech_made:WaveBackbone",
+        "sound_generator": ".transformers_speech_made:WaveBackbone",
+    }
+)
+"""What opens the models of a role that has a kind of its own."""
 _MOST_VIEWS, _MOST_SIDE = 64, 512  # of a cloud; what a damaged file states shall not fill the memory
 
 
 class TransformersLoader:
     """Opens models of transformers. Options: ``max_side``, pixels to shrink pictures to; ``question`` that asks for a
-    caption; ``threshold`` and ``multi_label`` of sounds."""
+    caption; ``threshold`` and ``multi_label`` of sounds; ``threshold`` of a detector; ``points_per_side``,
+    ``pred_iou_thresh`` and ``stability_score_thresh`` of a segmenter that cuts out everything; ``metric`` of depths;
+    ``seconds`` that a generated sound lasts where no length is asked for."""
 
     name = "transformers"
 
@@ -46,14 +67,11 @@ class TransformersLoader:
         weights_in(spec, folder)
         read_json(spec, folder / "config.json")
         digest = checked_digest(spec, folder)
-        if spec.role == "embedder":
-            from .transformers_embedder import EmbedderBackbone
-
-            return EmbedderBackbone(spec, folder, digest)
-        if spec.role == "sound_classifier":
-            from .transformers_audio import AudioClassifierBackbone
-
-            return AudioClassifierBackbone(spec, folder, digest)
+        if spec.role in _BACKBONES:
+            module, _, attribute = _BACKBONES[spec.role].partition(":")
+            opens: Callable[[ModelSpec, Path, str], Backbone]
+            opens = getattr(importlib.import_module(module, __package__), attribute)
+            return opens(spec, folder, digest)
         if spec.role == "cloud_classifier":
             from .transformers_clouds import CloudClassifierBackbone
 

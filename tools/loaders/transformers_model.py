@@ -17,6 +17,7 @@ from ..media.image import Image
 from ..roles import Completion, Constraint, Message, Reply, StopFlag
 from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
+from .prose import ROLES, ProseAdapter
 from .torch_parts import computing, device_of, dtype_of, free, nbytes_of
 from .transformers_files import LOCAL, opened, opening
 from .transformers_writing import Writer, prompt_of
@@ -48,18 +49,19 @@ class TransformersBackbone:
         self.libraries = versions("transformers", "torch")
         self.nbytes = nbytes_of(self._model)
 
-    def adapter(self, role: str) -> "LanguageAdapter | MllmAdapter | CaptionAdapter":
-        """``planner`` or ``writer``, and ``mllm`` or ``captioner`` where the model sees."""
+    def adapter(self, role: str) -> "LanguageAdapter | ProseAdapter | MllmAdapter | CaptionAdapter":
+        """``planner``, ``writer``, ``summariser`` or ``translator``, and ``mllm`` or ``captioner`` where it sees."""
         writer = Writer(self._spec, self._model, self._tokenizer)
         if role in ("planner", "writer"):
             return LanguageAdapter(writer, self._speaker, self._trained_tools)
+        if role in ROLES:
+            return ProseAdapter(LanguageAdapter(writer, self._speaker, None), self._spec.checkpoint)
         if role == "mllm" and self._looks:
             return MllmAdapter(writer, self._speaker)
         if role == "captioner" and self._looks:
             return CaptionAdapter(writer, self._speaker)
-        raise cannot_serve(
-            self._spec, role, "planner, writer, mllm and captioner" if self._looks else "planner and writer"
-        )
+        served = "planner and writer, summariser and translator"
+        raise cannot_serve(self._spec, role, f"{served}, mllm and captioner" if self._looks else served)
 
     def close(self) -> None:
         """Drop the weights."""

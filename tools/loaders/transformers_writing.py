@@ -62,7 +62,7 @@ class Writer:
                 **inputs.to(self.model.device),
                 generation_config=settings,
                 logits_processor=[processor] if processor is not None else None,
-                stopping_criteria=StoppingCriteriaList([_Stopped(stop)]) if stop is not None else None,
+                stopping_criteria=StoppingCriteriaList([Stopped(stop)]) if stop is not None else None,
             )
             first = made.sequences.shape[1] - len(made.logits) if scores else length
             tokens = made.sequences[:, first:]
@@ -118,13 +118,14 @@ class Writer:
         return replies
 
 
-class _Stopped(StoppingCriteria):  # type: ignore[misc]
+class Stopped(StoppingCriteria):  # type: ignore[misc]
     """Ends a generation at the next token once the caller's flag is set."""
 
     def __init__(self, stop: StopFlag) -> None:
         self._stop = stop
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        """Whether each of the sequences ends here."""
         return torch.full((input_ids.shape[0],), self._stop.is_set(), device=input_ids.device)
 
 

@@ -3,18 +3,23 @@
 A folder holds ``model.safetensors`` (the state dict) and ``model.yaml``: the architecture as ultralytics describes it,
 ``names`` (the classes in order) and what the model was made for: ``imgsz`` (pixels of the side), ``conf`` and ``iou``
 (thresholds). Options of the same names in the profile win.
+
+A ``.pt`` of YOLO-World or YOLOE finds the classes that it was saved with, and any that it is told where
+``options.text_encoder`` names what reads them: a CLIP in the format of transformers, by path or hub id, with the text
+tower that the detector was trained with.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from .base import Backbone, ModelSpec
-from .checkpoints import broken, checked_digest, find_file, get_file, measure_safetensors, weights_in
+from .checkpoints import broken, checked_digest, find_file, get_file, get_folder, measure_safetensors, weights_in
 
 _ASSETS = "https://github.com/ultralytics/assets/releases/latest/download"
 
 
 class UltralyticsLoader:
-    """Opens detectors of ultralytics. Options: ``imgsz``, ``conf``, ``iou``, ``max_det``."""
+    """Opens detectors of ultralytics. Options: ``imgsz``, ``conf``, ``iou``, ``max_det``, ``text_encoder``."""
 
     name = "ultralytics"
 
@@ -23,11 +28,16 @@ class UltralyticsLoader:
         return find_file(spec, _command(spec))
 
     def measure(self, spec: ModelSpec) -> int:
-        """Bytes of the weights; of a ``.pt`` twice its size, since it holds halves that are widened on loading."""
+        """Bytes of the weights; of a ``.pt`` twice its size, since it holds halves that are widened on loading.
+
+        Of a text encoder all of its file counts, though only the part that reads texts is loaded.
+        """
         path = get_file(spec, _command(spec))
         if path.is_dir():
             return measure_safetensors(spec, weights_in(spec, path))
-        return path.stat().st_size * (1 if spec.dtype == "float16" else 2)
+        encoder = encoder_spec(spec)
+        texts = measure_safetensors(encoder, weights_in(encoder, get_folder(encoder))) if encoder else 0
+        return path.stat().st_size * (1 if spec.dtype == "float16" else 2) + texts
 
     def load(self, spec: ModelSpec) -> Backbone:
         """Load without pickled code: safetensors, or a ``.pt`` by torch's safe unpickler."""
@@ -38,6 +48,12 @@ class UltralyticsLoader:
         from .ultralytics_model import UltralyticsBackbone
 
         return UltralyticsBackbone(spec, path, digest)
+
+
+def encoder_spec(spec: ModelSpec) -> ModelSpec | None:
+    """The text encoder that ``options.text_encoder`` names, as a checkpoint of its own; None where none is named."""
+    named = spec.options.get("text_encoder")
+    return replace(spec, checkpoint=str(named), revision=None, sha256=None, pull="", options={}) if named else None
 
 
 def _command(spec: ModelSpec) -> str:

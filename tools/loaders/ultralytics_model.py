@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import nn
@@ -13,12 +13,18 @@ from torch import nn
 from ..media.boxes import Boxes
 from ..media.image import Image
 from .base import ModelSpec, cannot_serve, versions
+from .batches import together
 from .checkpoints import broken, cache_folder
 from .pictures import shrunk
 from .torch_parts import computing, device_of, dtype_of, free, load_state, nbytes_of, put_state
 
+if TYPE_CHECKING:
+    from .ultralytics_texts import Teller
+
 _SIDE = 640  # pixels, what ultralytics assumes of a model that says nothing
 _MOST = 300  # boxes a picture, ultralytics' own default
+_AT_ONCE = 16  # pictures that are asked for the same
+_TASKS = ("detect", "segment")  # what segments things finds them first, as the published YOLOE does
 
 
 class UltralyticsBackbone:
@@ -31,47 +37,73 @@ class UltralyticsBackbone:
         yolo_class = tamed(cache_folder(spec))
         self._spec = spec
         self._yolo, self._settings = (_from_folder if path.is_dir() else _from_file)(yolo_class, spec, path)
+        from .ultralytics_texts import teller  # imports the library: not before it is tamed
+
+        self._teller = teller(spec, self._yolo)
         self.digest = digest
-        self.libraries = versions("ultralytics", "torch")
-        self.nbytes = nbytes_of(self._yolo.model)
+        self.libraries = versions("ultralytics", "torch", *(["transformers"] if self._teller else []))
+        self.nbytes = nbytes_of(self._yolo.model) + (self._teller.nbytes if self._teller else 0)
 
     def adapter(self, role: str) -> "UltralyticsDetector":
         """The detector."""
         if role != "detector":
             raise cannot_serve(self._spec, role, "the detector")
-        return UltralyticsDetector(self._spec, self._yolo, self._settings)
+        return UltralyticsDetector(self._spec, self._yolo, self._settings, self._teller)
 
     def close(self) -> None:
         """Drop the weights."""
-        self._yolo = None
+        self._yolo = self._teller = None
         free(device_of(self._spec))
 
 
 class UltralyticsDetector:
-    """A closed-vocabulary detector; pictures of any size are letterboxed to the model's square."""
+    """A detector of the classes that it was trained or saved for, or with a ``teller`` of those that it is told.
 
-    def __init__(self, spec: ModelSpec, yolo: Any, settings: Mapping[str, Any]) -> None:
+    Pictures of any size are letterboxed to the model's square.
+    """
+
+    def __init__(self, spec: ModelSpec, yolo: Any, settings: Mapping[str, Any], teller: "Teller | None" = None) -> None:
         self._spec = spec
         self._yolo = yolo
         self._settings = settings
-        self._names: tuple[str, ...] = tuple(str(name) for _, name in sorted(yolo.model.names.items()))
+        self._teller = teller
 
     @property
-    def vocabulary(self) -> tuple[str, ...]:
-        """The classes that the checkpoint was trained for, in its own order."""
-        return self._names
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """The classes, in the model's order; None where it can be told any."""
+        return None if self._teller else self._names()
 
     def detect(self, images: Sequence[Image], labels: Sequence[Sequence[str]]) -> list[Boxes]:
         """Boxes in pixels of each picture; ``labels`` keeps only those classes, an empty list keeps all.
 
-        Suppression works within a class, so leaving classes out afterwards changes nothing else.
+        Suppression works within a class, so leaving classes out afterwards changes nothing else; but YOLOE's, as the
+        library has it, works across classes. A model that can be told classes looks for just the ``labels``, with an
+        empty list for those that it was saved for; it raises ``WrongArgument`` where it was saved for none.
         """
-        if not images:
-            return []
+        teller = self._teller
+        if teller is None:
+            names = self._names()
+            found = self._found(images) if images else []
+            return [
+                _boxes(result, image, names, wanted)
+                for result, image, wanted in zip(found, images, labels, strict=True)
+            ]
+
+        def told(indices: list[int]) -> list[Boxes]:
+            teller.tell(labels[indices[0]])
+            some, names = [images[index] for index in indices], self._names()
+            return [_boxes(result, image, names, ()) for result, image in zip(self._found(some), some, strict=True)]
+
+        return together([tuple(asked) for asked in labels], _AT_ONCE, told)
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(str(name) for _, name in sorted(self._yolo.model.names.items()))
+
+    def _found(self, images: Sequence[Image]) -> list[Any]:
         # Each picture is letterboxed to the full square (rect=False): its boxes do not depend on its neighbours.
         small = [shrunk(each.pixels, int(self._settings["imgsz"])) for each in images]
         with computing(self._spec):
-            results = self._yolo.predict(
+            found: list[Any] = self._yolo.predict(
                 [np.ascontiguousarray(each[..., ::-1]) for each in small],  # it reads arrays as BGR
                 imgsz=self._settings["imgsz"],
                 conf=self._settings["conf"],
@@ -83,18 +115,17 @@ class UltralyticsDetector:
                 save=False,
                 verbose=False,
             )
-        return [
-            self._boxes(result, image, wanted) for result, image, wanted in zip(results, images, labels, strict=True)
-        ]
+        return found
 
-    def _boxes(self, result: Any, image: Image, wanted: Sequence[str]) -> Boxes:
-        found = result.boxes.data.float().cpu().numpy()  # (N, 6): xyxy in pixels, score, class
-        # From the shrunk picture back to the picture's own pixels.
-        found[:, [0, 2]] *= image.width / result.orig_shape[1]
-        found[:, [1, 3]] *= image.height / result.orig_shape[0]
-        names = [self._names[int(number)] for number in found[:, 5]]
-        kept = [index for index, name in enumerate(names) if not wanted or name in wanted]
-        return Boxes.of(found[kept, :4], [names[index] for index in kept], np.clip(found[kept, 4], 0, 1), image)
+
+def _boxes(result: Any, image: Image, names: Sequence[str], wanted: Sequence[str]) -> Boxes:
+    found = result.boxes.data.float().cpu().numpy()  # (N, 6): xyxy in pixels, score, class
+    # From the shrunk picture back to the picture's own pixels.
+    found[:, [0, 2]] *= image.width / result.orig_shape[1]
+    found[:, [1, 3]] *= image.height / result.orig_shape[0]
+    called = [names[int(number)] for number in found[:, 5]]
+    kept = [index for index, name in enumerate(called) if not wanted or name in wanted]
+    return Boxes.of(found[kept, :4], [called[index] for index in kept], np.clip(found[kept, 4], 0, 1), image)
 
 
 def tamed(cache: Path) -> Any:
@@ -149,8 +180,12 @@ def _from_file(yolo_class: Any, spec: ModelSpec, path: Path) -> tuple[Any, dict[
         yolo = yolo_class(str(path), task="detect")
     except Exception as error:  # what damaged or foreign files make the library raise
         raise broken(spec, str(error).splitlines()[0], "give a detector that ultralytics saved") from error
-    if not isinstance(yolo.model, nn.Module) or yolo.task != "detect":
+    model: Any = yolo.model
+    if not isinstance(model, nn.Module) or yolo.task not in _TASKS:
         raise broken(spec, f"it is made for the task {yolo.task!r}", "give a detector")
+    names: Any = model.names
+    if isinstance(names, list):  # as YOLO-World keeps the classes that it was told
+        yolo.model.names = dict(enumerate(names))
     return yolo, _settings(spec, yolo.overrides)
 
 

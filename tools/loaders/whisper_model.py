@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from whisper import _ALIGNMENT_HEADS
-from whisper.audio import SAMPLE_RATE
+from whisper.audio import CHUNK_LENGTH, SAMPLE_RATE
 from whisper.model import ModelDimensions, Whisper
 from whisper.tokenizer import LANGUAGES
 
@@ -23,10 +23,10 @@ from ..errors import Cancelled, WrongArgument
 from ..media.audio import Audio
 from ..media.transcript import Segment, Transcript, Word
 from ..roles import StopFlag
-from .base import ModelSpec, cannot_serve, versions
+from .base import ModelSpec, cannot_serve, cannot_translate, versions
 from .checkpoints import broken
 from .torch_parts import computing, device_of, dtype_of, free, load_state, nbytes_of, put_state
-from .whisper_letters import Alphabet, Heard, hear, mel_of, pieces
+from .whisper_letters import FRAME, Alphabet, Heard, hear, mel_of, pieces
 
 _MARGIN = 0.2  # seconds of the context that a piece leaves free, so that its end is heard
 
@@ -76,11 +76,18 @@ class WhisperBackbone:
 class PublishedRecogniser:
     """A model of the library's sizes, by its own `transcribe`: windows of 30 s, any of its languages, word times."""
 
+    window = float(CHUNK_LENGTH)
+
     def __init__(self, spec: ModelSpec, model: Whisper) -> None:
         self._spec, self._model = spec, model
 
     def transcribe(
-        self, recordings: Sequence[Audio], *, language: str | None = None, stop: StopFlag | None = None
+        self,
+        recordings: Sequence[Audio],
+        *,
+        language: str | None = None,
+        translate: bool = False,
+        stop: StopFlag | None = None,
     ) -> list[Transcript]:
         """One transcript a recording; without ``language`` the library listens which it is."""
         if language is not None and language not in LANGUAGES:
@@ -89,6 +96,9 @@ class PublishedRecogniser:
             )
         if not self._model.is_multilingual:
             language = "en"
+        # Of the published ones, those whose decoder was cut short were taught no translation.
+        if translate and (not self._model.is_multilingual or self._short):
+            raise cannot_translate(self._spec)
         found = []
         for recording in recordings:
             _check(stop)
@@ -97,14 +107,19 @@ class PublishedRecogniser:
                 told = self._model.transcribe(
                     np.array(recording.mono(SAMPLE_RATE)),
                     language=language,
+                    task="translate" if translate else "transcribe",
                     word_timestamps=True,
                     condition_on_previous_text=False,
                     fp16=self._spec.dtype == "float16" and self._spec.device != "cpu",
                     verbose=None,
                 )
             segments = [_segment(each) for each in told["segments"] if each["text"].strip()]
-            found.append(Transcript.of(segments, told["language"]))
+            found.append(Transcript.of(segments, "en" if translate else told["language"]))
         return found
+
+    @property
+    def _short(self) -> bool:
+        return bool(self._model.dims.n_text_layer < self._model.dims.n_audio_layer)
 
 
 class LetterRecogniser:
@@ -113,17 +128,24 @@ class LetterRecogniser:
     def __init__(self, spec: ModelSpec, model: Whisper, stated: Mapping[str, Any]) -> None:
         self._spec, self._model = spec, model
         self._alphabet, self._language = Alphabet(stated["letters"]), stated.get("language")
+        self.window = model.dims.n_audio_ctx * FRAME - _MARGIN
 
     def transcribe(
-        self, recordings: Sequence[Audio], *, language: str | None = None, stop: StopFlag | None = None
+        self,
+        recordings: Sequence[Audio],
+        *,
+        language: str | None = None,
+        translate: bool = False,
+        stop: StopFlag | None = None,
     ) -> list[Transcript]:
         """One transcript a recording, a segment a piece; ``language`` changes nothing, for it knows but one."""
-        seconds = self._model.dims.n_audio_ctx * 0.02 - _MARGIN
+        if translate:
+            raise cannot_translate(self._spec)
         found = []
         for recording in recordings:
             _check(stop)
             segments = []
-            for start, samples in pieces(recording.mono(SAMPLE_RATE), seconds):
+            for start, samples in pieces(recording.mono(SAMPLE_RATE), self.window):
                 _check(stop)
                 if not len(samples):
                     continue

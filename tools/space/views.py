@@ -54,8 +54,7 @@ def render_views(points: NDArray[np.floating[Any]], count: int = 6, side: int = 
         raise WrongArgument(f"a cloud of fewer than {LEAST} different points cannot be seen", field="points")
     if side < 1:
         raise WrongArgument(f"a view of {side} pixels shows nothing", hint="take 1 or more", field="side")
-    # (count, N) each: to the right, upwards and towards the eye, in [-1, 1] within the frame.
-    right, up, depth = np.moveaxis(_axes(count) @ _framed(rows).T, 1, 0)
+    right, up, depth = projected(rows, count)
     inside = (np.abs(right) < 1) & (np.abs(up) < 1)
     column, row = ((side * (1 + place) / 2).astype(np.intp) for place in (right, -up))
     pixel = ((np.arange(count)[:, None] * side + row) * side + column)[inside]
@@ -69,6 +68,14 @@ def render_views(points: NDArray[np.floating[Any]], count: int = 6, side: int = 
     usual = float(hits.sum() / max(1, np.count_nonzero(hits)))
     density = 1 - np.exp(-hits / max(1.0, usual))
     return np.stack([_spread(near, np.maximum), _spread(far, np.maximum), density], axis=1)
+
+
+def projected(points: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """``points`` (N, 3) as ``count`` eyes see them: (3, count, N), to the right, upwards and towards the eye.
+
+    Each is in [-1, 1] within the frame, which all but a few strays are in. Raises WrongArgument for no eye.
+    """
+    return np.moveaxis(_axes(count) @ _framed(points).T, 1, 0)
 
 
 def few(points: NDArray[np.floating[Any]]) -> bool:
@@ -93,8 +100,8 @@ def _framed(points: NDArray[np.float64]) -> NDArray[np.float64]:
     low, high = np.quantile(points, (1 - _WIDE, _WIDE), axis=0)
     centred = points - (low + high) / 2
     far = np.linalg.norm(centred, axis=1)
-    # Where nearly all points are one, those that stray are all there is to see.
-    radius = float(np.quantile(far, _WIDE)) or float(far.max())
+    # Where nearly all points are one, those that stray are all there is to see; where all are, it is in the middle.
+    radius = float(np.quantile(far, _WIDE)) or float(far.max()) or 1.0
     return np.asarray(centred * (_FRAME / radius))
 
 

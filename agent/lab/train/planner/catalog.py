@@ -22,7 +22,6 @@ TAUGHT = (
 """The tools that the recipe teaches: those that there are phrasings of."""
 
 
-
 def taught_registry() -> Any:
     """The registry of the tools taught, alone; imported late, for machines that have no registry."""
     from .....tools.registry import default_registry
