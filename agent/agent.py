@@ -10,7 +10,7 @@ import asyncio
 import secrets
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..tools.media.ingest import Source
     from .budget import Budget
     from .engine import Approve, Engine
+    from .mapping import Mapped
     from .provenance import LineageNode
     from .replay import Replay
     from .result import Result
@@ -178,6 +179,38 @@ class Agent:
             return await (await self._opened()).plan(ask, sources, new_run_id())
 
         return self._wait(planned())
+
+    def map(
+        self, request: str | Plan | Path, files: Sequence[str | Path], **order: Any
+    ) -> Generator[Mapped, None, None]:
+        """Make one plan for a request, or take a saved one, and run it over many files.
+
+        Yields what became of each file as it is finished; one that fails does not end the others. ``jobs`` files are
+        worked on at once. ``out`` is a file that gets a JSON line for each: with the same one again, files that have a
+        line are not run again, unless ``again`` asks for those that failed. ``save`` is a folder for what runs make.
+        ``via``, ``want``, ``budget`` and ``seed`` are those of `arun`, for each run.
+
+        Raises what `plan` raises, InputError where no file can be opened, NotDecodable for an ``out`` that holds
+        something else. An agent that asks before plans run takes saved plans only.
+        """
+        from .mapping import order_of, over_files
+
+        ordered = order_of(request, approve=self._approve, deterministic=self._deterministic, **order)
+        paths = list(dict.fromkeys(Path(each) for each in files))
+        return self._each(over_files(self._services, self._bus.subscribe, ordered, paths, new_run_id()))
+
+    def _each(self, found: AsyncGenerator[T, None]) -> Generator[T, None, None]:
+        """What an asynchronous generator yields on the background loop; it ends there when this one is left."""
+
+        async def following() -> T | None:
+            return await anext(found, None)
+
+        try:
+            while (each := self._wait(following())) is not None:
+                yield each
+        finally:
+            with suppress(RunError):  # a closed agent has ended it
+                self._wait(found.aclose())
 
     def resume(self, run_id: str, approve: bool | Plan | None = None, budget: Budget | None = None) -> Result:
         """Go on with a run that was stopped, or that waits for approval; no finished step runs again.

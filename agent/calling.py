@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
+from pathlib import Path
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,7 +20,7 @@ from ..tools.roles import NEVER, StepContext, StopFlag
 from .journal import Status
 
 if TYPE_CHECKING:
-    from .pool.pool import Pool
+    from .pool.lease import Lease
 
 _FIRST_PAUSE_SECONDS = 0.25
 _PLAIN = (str, int, float, bool, type(None))
@@ -33,10 +34,19 @@ class Keep(Protocol):
         ...
 
 
+class Lender(Protocol):
+    """Leases models by role: the pool, or what puts the calls of several leases together."""
+
+    def lease(self, *roles: str, model: str | None = None) -> "Lease":
+        """The models of ``roles``, all at once."""
+        ...
+
+
 @dataclass(slots=True)
 class Call:
     """What one call needs. `item` is the element's position in an `each` step, `from_seed` the seed that its own is
-    derived from, `timeout` bounds the call in seconds (not the wait for its models), `stop` tells long work to end.
+    derived from, `timeout` bounds the call in seconds (not the wait for its models), `stop` tells long work to end,
+    `cache` is a folder for what can be made again.
     """
 
     step: str
@@ -47,6 +57,7 @@ class Call:
     timeout: float | None
     progress: Callable[[str, int | None, float, str], None]
     stop: StopFlag = NEVER
+    cache: Path | None = None
 
     @property
     def seed(self) -> int:
@@ -60,7 +71,7 @@ class Call:
         if not self.tool.wants_context:
             return None
         progress = partial(self.progress, self.step, self.item)
-        return StepContext(seed=self.seed, item=self.item, stop=self.stop, progress=progress)
+        return StepContext(seed=self.seed, item=self.item, stop=self.stop, progress=progress, cache=self.cache)
 
 
 @dataclass(slots=True)
@@ -113,7 +124,7 @@ def failed(error: BaseException) -> Outcome:
 class Caller:
     """Carries out calls that leave the event loop: on a worker thread, or as a coroutine for async tools."""
 
-    def __init__(self, pool: "Pool | None", threads: ThreadPoolExecutor, retries: int) -> None:
+    def __init__(self, pool: Lender | None, threads: ThreadPoolExecutor, retries: int) -> None:
         self._pool = pool
         self._threads = threads
         self._retries = retries

@@ -9,6 +9,7 @@ cause; independent branches go on.
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..planners.plan import Plan
@@ -16,7 +17,7 @@ from ..tools.media.artifact import Artifact
 from ..tools.media.values import artifacts_in, dump_value
 from ..tools.registry import Registry
 from .budget import Spending
-from .calling import Call, Caller
+from .calling import Call, Caller, Lender
 from .events import Emit, silent
 from .journal import Journal, StepRecord
 from .lanes import Lanes
@@ -25,7 +26,6 @@ from .provenance import ModelRecord, Provenance
 from .running import Running, Surroundings
 
 if TYPE_CHECKING:
-    from .pool.pool import Pool
     from .store import ArtifactStore
 
 _MODEL_FACTS = ("role", "key", "digest", "loader")
@@ -45,13 +45,22 @@ class Executor:
     """Executes plans over one registry, pool and store. Runs may overlap; all on one event loop.
 
     `workers` bounds how many calls of plain tools, and as many of model tools, go on at once over all runs;
-    `retries` how often a call is repeated whose error is marked `retryable`.
+    `retries` how often a call is repeated whose error is marked `retryable`, `cache` is a folder in which tools may
+    keep what can be made again.
     """
 
     def __init__(
-        self, registry: Registry, pool: "Pool | None", store: "ArtifactStore", *, workers: int = 4, retries: int = 2
+        self,
+        registry: Registry,
+        pool: Lender | None,
+        store: "ArtifactStore",
+        *,
+        workers: int = 4,
+        retries: int = 2,
+        cache: Path | None = None,
     ) -> None:
         self._registry = registry
+        self._cache = cache
         self._store = store
         self._lanes = Lanes(workers)
         self._caller = Caller(pool, self._lanes.threads, retries)
@@ -77,8 +86,9 @@ class Executor:
         `CancelledError`; at a limit of the budget the same is recorded and what is finished is returned.
         """
         surroundings = Surroundings(
-            run_id, seed, emit, budget, journal, dict(inputs), dict(thread or {}), 1 if deterministic else None
-        )
+            run_id, seed, emit, budget, journal, dict(inputs), dict(thread or {}),
+            at_once=1 if deterministic else None, cache=self._cache,
+        )  # fmt: skip
 
         def keep(artifact: Artifact, call: Call, models: list[dict[str, Any]]) -> Future[Any]:
             return self._store.put_soon(artifact, _record(artifact, call, models, run_id))

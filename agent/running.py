@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from ..planners.references import resolve, rounds
@@ -29,7 +30,8 @@ _Job = tuple[float, int, int, Node]  # minus the urgency, the node's index, the 
 
 @dataclass(slots=True)
 class Surroundings:
-    """What one execution is given from outside; `at_once` bounds its calls on lanes (None: the lanes alone do)."""
+    """What one execution is given from outside; `at_once` bounds its calls on lanes (None: the lanes alone do),
+    `cache` is a folder for what can be made again."""
 
     run: str
     seed: int
@@ -39,6 +41,7 @@ class Surroundings:
     inputs: dict[str, Any]
     thread: dict[str, Artifact]
     at_once: int | None
+    cache: Path | None = None
 
 
 class Running:
@@ -218,7 +221,7 @@ class Running:
             return None
         item = None if number == _WHOLE else number
         seed = self._around.seed if step.seed is None else step.seed
-        return Call(step.id, node.tool, args, seed, item, step.timeout, self._progress)
+        return Call(step.id, node.tool, args, seed, item, step.timeout, self._progress, cache=self._around.cache)
 
     def _resolve(self, value: Any, element: Any = None) -> Any:
         around = self._around

@@ -59,7 +59,7 @@ def test_a_thread_remembers_artifacts_between_agents(make_agent: Make, scene: Im
 
 def test_a_thread_keeps_what_was_attached_to_a_request_that_came_to_nothing(make_agent: Make, scene: Image) -> None:
     with make_agent() as agent, pytest.raises(InputError):
-        agent.run("Sing me a song about it.", scene, thread="t", want="audio")
+        agent.run("Sing me a song about it.", scene, thread="t", want="depth")
     later = make_agent().run("Mirror it.", thread="t")
     assert later.evidence[0].artifacts[0] == scene
 

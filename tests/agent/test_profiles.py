@@ -26,7 +26,13 @@ def test_mini_is_the_default_and_its_checkpoints_lie_in_the_package(home: Home) 
     assert profile.name == "mini"
     assert profile.roles["detector"][0].checkpoint == str(PACKAGED / "mini/detector")
     assert profile.pool.limit == 512 * 2**20
-    assert set(profile.specs()) == set(ROLES) - {"writer", "fetcher", "depth_estimator", "controlled_generator", "video_generator"}
+    assert set(profile.specs()) == set(ROLES) - {
+        "writer",
+        "fetcher",
+        "depth_estimator",
+        "controlled_generator",
+        "video_generator",
+    }
 
 
 @pytest.mark.parametrize("name", ["standard", "large"])

@@ -1,0 +1,469 @@
+"""One plan over many files: a line for each, several at once, calls put together, stopped and gone on with."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from panmodal import Agent, Budget, Plan, tool
+from panmodal.agent.lab.world.scenes import SceneConfig, render_scene
+from panmodal.agent.mapping import Mapped, files_of, plan_file
+from panmodal.agent.pool.pool import Pool
+from panmodal.agent.pool.together import Together
+from panmodal.tools.errors import InputError, MissingFile, NotDecodable, PlanError, ThreadBusy, WrongArgument
+from panmodal.tools.loaders.base import ModelSpec
+from panmodal.tools.media.image import Image
+from panmodal.tools.roles import Reply
+
+Make = Callable[..., Agent]
+BRIGHTNESS = Plan.from_data(
+    {"version": 1, "steps": [{"id": "s1", "tool": "brightness", "args": {"image": "$in.image"}}], "answer": ["$s1"]}
+)
+
+
+def plan_of(name: str, **args: Any) -> Plan:
+    step = {"id": "s1", "tool": name, "args": {"image": "$in.image", **args}}
+    return Plan.from_data({"version": 1, "steps": [step], "answer": ["$s1"]})
+
+
+def save_picture(path: Path, level: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(Image.from_array(np.full((8, 8, 3), level, np.uint8)).encode()[0])
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Ten grey pictures of 10, 20 … 100, one of them in a folder within."""
+    for level in range(10, 101, 10):
+        save_picture(tmp_path / "pictures" / ("more" if level == 100 else "") / f"{level:03}.png", level)
+    return tmp_path / "pictures"
+
+
+def lines_of(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.read_text().splitlines()]
+
+
+def mapped(agent: Agent, request: Any, files: Sequence[Path], **order: Any) -> dict[str, Mapped]:
+    found = list(agent.map(request, files, **order))
+    by_name = {each.path.name: each for each in found}
+    assert len(found) == len(by_name), "one for each file"
+    return by_name
+
+
+def test_every_file_gets_its_own_answer_and_line(make_agent: Make, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "results.jsonl"
+    agent = make_agent()
+    found = mapped(agent, BRIGHTNESS, files_of(folder), out=out)
+    assert {name: each.text for name, each in found.items()} == {
+        f"{level:03}.png": f"The tool brightness gives {level}." for level in range(10, 101, 10)
+    }
+    lines = lines_of(out)
+    assert sorted(line["path"] for line in lines) == sorted(str(path) for path in files_of(folder))
+    assert {line["status"] for line in lines} == {"answered"} and {line["version"] for line in lines} == {
+        "panmodal.map/1"
+    }
+    assert len({line["run"] for line in lines}) == 10 and len({line["plan"] for line in lines}) == 1
+    assert all(agent.home.has_run(line["run"]) for line in lines), "each is a run that is kept"
+    assert lines[0] == {"version": "panmodal.map/1", **found[Path(lines[0]["path"]).name].to_dict()}
+
+
+def test_what_cannot_be_opened_fails_alone_and_other_kinds_are_left_alone(make_agent: Make, folder: Path) -> None:
+    (folder / "a-note.txt").write_text("for a person")
+    (folder / "blob.bin").write_bytes(b"\0\1\2" * 99)
+    (folder / "sound.wav").write_bytes(b"RIFF\x24\0\0\0WAVEfmt " + bytes(24))
+    (folder / "empty.jpg").touch()
+    (folder / "half.png").write_bytes((folder / "010.png").read_bytes()[:45])
+    (folder / "words.png").write_text("this is no picture")
+    (folder / ".hidden.png").touch()
+    found = mapped(make_agent(), BRIGHTNESS, files_of(folder))
+    assert {name for name, each in found.items() if each.status == "unfit"} == {"a-note.txt", "blob.bin", "sound.wav"}
+    failed = {name: each for name, each in found.items() if each.status == "failed"}
+    assert set(failed) == {"empty.jpg", "half.png", "words.png"}
+    assert all(each.error and each.error["code"] == "not-decodable" and name in each.error["message"]
+               for name, each in failed.items())  # fmt: skip
+    assert Counter(each.status for each in found.values())["answered"] == 10
+
+
+@tool
+def picky(image: Image) -> float:
+    """Measure a picture that is not too dark."""
+    level = float(image.pixels.mean())
+    if level < 35:
+        raise WrongArgument(f"{level:g} is too dark", hint="lighten it", field="image")
+    return level
+
+
+def test_a_failing_step_is_its_files_and_can_be_tried_again(make_agent: Make, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "results.jsonl"
+    agent = make_agent(more=[picky])
+    found = mapped(agent, plan_of("picky"), files_of(folder), out=out)
+    assert {name for name, each in found.items() if each.status == "failed"} == {"010.png", "020.png", "030.png"}
+    error = found["020.png"].error
+    assert error == {"code": "wrong-argument", "message": "20 is too dark", "hint": "lighten it"}
+
+    kept = mapped(agent, plan_of("picky"), files_of(folder), out=out)
+    assert not any(each.new for each in kept.values()) and kept["020.png"].error == error
+    again = mapped(agent, plan_of("picky"), files_of(folder), out=out, again=True)
+    assert {name for name, each in again.items() if each.new} == {"010.png", "020.png", "030.png"}
+    assert len(lines_of(out)) == 13
+    assert not any(each.new for each in mapped(agent, plan_of("picky"), files_of(folder), out=out).values())
+
+
+def test_going_on_runs_only_what_is_new_changed_or_of_another_plan(
+    make_agent: Make, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "results.jsonl"
+    agent = make_agent()
+    first = mapped(agent, BRIGHTNESS, files_of(folder), out=out)
+    save_picture(folder / "020.png", 21)
+    save_picture(folder / "new.png", 5)
+    (folder / "030.png").rename(folder / "renamed.png")
+    twin = folder / "twin.png"
+    twin.write_bytes((folder / "040.png").read_bytes())
+    found = mapped(agent, BRIGHTNESS, files_of(folder), out=out)
+    assert {name for name, each in found.items() if each.new} == {"020.png", "new.png", "twin.png"}
+    assert found["renamed.png"].text == first["030.png"].text and found["020.png"].text.endswith("21.")
+    assert not any(each.new for each in mapped(agent, BRIGHTNESS, files_of(folder), out=out).values())
+    assert all(each.new for each in mapped(agent, plan_of("mirror"), files_of(folder), out=out).values())
+    reordered = Plan.from_data({**BRIGHTNESS.to_data(), "request": "how bright", "planner": "me"})
+    assert not any(each.new for each in mapped(agent, reordered, files_of(folder), out=out).values())
+
+
+@pytest.mark.parametrize(
+    "rest", [b'{"ver', b'{"version": "panmodal.map/1", "path": "pictu', b'{"version": "panmodal.map/1"}']
+)
+def test_a_last_line_that_was_broken_off_is_tolerated(
+    make_agent: Make, folder: Path, tmp_path: Path, rest: bytes
+) -> None:
+    out = tmp_path / "results.jsonl"
+    agent = make_agent()
+    mapped(agent, BRIGHTNESS, files_of(folder)[:4], out=out)
+    out.write_bytes(out.read_bytes() + rest)
+    found = mapped(agent, BRIGHTNESS, files_of(folder)[:6], out=out)
+    assert sum(each.new for each in found.values()) == 2
+    assert len(lines_of(out)) == 6
+
+
+@pytest.mark.parametrize("content", ["my notes", "my notes\n", '{"version": "panmodal.map/2", "path": "a"}\n', "[1]\n"])
+def test_a_file_that_is_somebody_elses_stays_as_it_is(
+    make_agent: Make, folder: Path, tmp_path: Path, content: str
+) -> None:
+    out = tmp_path / "notes.jsonl"
+    out.write_text(content)
+    with pytest.raises(NotDecodable, match=r"notes\.jsonl"):
+        list(make_agent().map(BRIGHTNESS, files_of(folder), out=out))
+    assert out.read_text() == content
+
+
+def test_a_request_is_planned_once_and_its_plan_is_kept(make_agent: Make, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pictures" / "results.jsonl"  # among the files: it is none of them
+    (folder / "0-note.txt").write_text("first by name, but no medium")
+    agent = make_agent()
+    found = mapped(agent, "Measure the brightness.", files_of(folder), out=out)
+    assert Counter(each.status for each in found.values()) == {"answered": 10, "unfit": 1}
+    kept = Plan.from_yaml(plan_file(out))
+    assert [step.tool for step in kept.steps] == ["brightness"] and kept.request == "Measure the brightness."
+    # What a person makes of the kept plan is what runs.
+    plan_file(out).write_text(kept.to_yaml().replace("brightness,", "x").replace("tool: brightness", "tool: mirror"))
+    found = mapped(agent, "Measure the brightness.", files_of(folder), out=out)
+    assert all(each.artifacts for each in found.values() if each.status != "unfit")
+    other = mapped(agent, "Mirror the picture.", files_of(folder), out=out)
+    assert not any(each.new for each in other.values() if each.status != "unfit"), "the same plan in other words"
+
+
+def test_orders_that_cannot_be_carried_out(make_agent: Make, folder: Path, tmp_path: Path) -> None:
+    agent = make_agent()
+    files = files_of(folder)
+    with pytest.raises(InputError, match="0 jobs"):
+        agent.map(BRIGHTNESS, files, jobs=0)
+    with pytest.raises(InputError, match="none of 0 files"):
+        list(agent.map(BRIGHTNESS, []))
+    (tmp_path / "a.txt").write_text("words")
+    with pytest.raises(InputError, match="none of 1 files is image"):
+        list(agent.map(BRIGHTNESS, [tmp_path / "a.txt", tmp_path / "a.txt"]))
+    nothing = Plan.from_data({"version": 1, "steps": [], "answer": []})
+    with pytest.raises(InputError, match="takes no file"):
+        list(agent.map(nothing, files))
+    with pytest.raises(PlanError):
+        list(agent.map(plan_of("brightness", images="$in.image[1]"), files))
+    with pytest.raises(MissingFile, match="nowhere"):
+        files_of(tmp_path / "nowhere")
+    with pytest.raises(MissingFile, match="no folder"):
+        files_of(files[0])
+    with pytest.raises(InputError, match="no plan was approved"):
+        make_agent(approve=True).map("Measure the brightness.", files)
+    assert len(list(make_agent(approve=True).map(BRIGHTNESS, files[:2]))) == 2
+
+
+def test_what_is_made_is_saved_for_each_file(make_agent: Make, folder: Path, tmp_path: Path) -> None:
+    found = mapped(
+        make_agent(), plan_of("mirror"), files_of(folder)[:3], save=tmp_path / "made", budget=Budget(seconds=60)
+    )
+    for each in found.values():
+        (picture,) = [Path(name) for name in each.files if Path(name).name == "image_s1.png"]
+        assert picture.parent.name.startswith(each.path.stem)
+        assert np.array_equal(Image.open(picture).pixels, Image.open(each.path).pixels)
+        assert list(each.artifacts) == ["image_s1"] and each.result is not None
+
+
+# ---- several at once
+
+AT_ONCE: list[int] = []
+
+
+@tool
+def crowd(image: Image) -> int:
+    """Count how many are in here at once."""
+    AT_ONCE.append(1)
+    here = len(AT_ONCE)
+    time.sleep(0.03)
+    AT_ONCE.pop()
+    return here
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_no_more_files_than_jobs_are_worked_on_at_once(make_agent: Make, folder: Path, jobs: int) -> None:
+    found = list(make_agent(more=[crowd]).map(plan_of("crowd"), files_of(folder), jobs=jobs))
+    most = max(int(each.text.rstrip(".").split()[-1]) for each in found)
+    assert most == jobs
+
+
+def test_leaving_early_stops_the_others_and_the_rest_can_be_had(make_agent: Make, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "results.jsonl"
+    agent = make_agent(more=[crowd])
+    found = agent.map(plan_of("crowd"), files_of(folder), jobs=2, out=out)
+    next(found)
+    with pytest.raises(ThreadBusy, match=r"results\.jsonl"):
+        list(make_agent(more=[crowd]).map(plan_of("crowd"), files_of(folder), out=out))
+    found.close()
+    done = len(lines_of(out))
+    assert 1 <= done <= 4
+    rest = mapped(agent, plan_of("crowd"), files_of(folder), out=out)
+    assert sum(each.new for each in rest.values()) == 10 - done and len(lines_of(out)) == 10
+
+
+JOINT_LOADER = '''
+import time
+from panmodal.tools.roles import Reply
+
+class Eye:
+    """Says how bright its pictures are and how many it was shown at once; it cannot look at white ones."""
+    def answer(self, images, questions, *, max_tokens=64, stop=None):
+        time.sleep(0.1)
+        levels = [int(each[0].pixels[0, 0, 0]) for each in images]
+        if 255 in levels:
+            raise ValueError("too bright")
+        return [Reply(f"{level} {asked} {len(questions)}", 1.0, 7, 1) for level, asked in zip(levels, questions)]
+
+class Backbone:
+    nbytes, digest, libraries = 1000, "0" * 64, {}
+    def adapter(self, role): return Eye()
+    def close(self): pass
+
+class Loader:
+    name = "joint"
+    def resolve(self, spec): return spec.checkpoint
+    def measure(self, spec): return 1000
+    def load(self, spec): return Backbone()
+'''
+EYE = '[mllm]\nloader = "joint"\ncheckpoint = "any"\n'
+LOOK = plan_of("perceive", question="how bright")
+
+
+@pytest.fixture
+def joint_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "site" / "jointloader-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info.parent / "jointloader.py").write_text(JOINT_LOADER)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: jointloader\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[panmodal.loaders]\njoint = jointloader:Loader\n")
+    monkeypatch.syspath_prepend(str(info.parent))
+
+
+def test_calls_that_wait_for_a_model_are_made_together(make_agent: Make, folder: Path, joint_loader: None) -> None:
+    for level in range(1, 11):
+        save_picture(folder / f"more-{level:03}.png", level)
+    found = list(make_agent(EYE).map(LOOK, files_of(folder), jobs=8))
+    told = [each.text.rstrip(".").split(" how bright ") for each in found]
+    assert [int(level) for level, _ in told] == [int(each.path.stem[-3:]) for each in found], "each has its own answer"
+    together = [int(count) for _, count in told]
+    assert 1 < max(together) <= 4
+    assert {each.result.usage["tokens"] for each in found if each.result} == {8}, "and pays for its own tokens"
+
+
+class Slow:
+    """An mllm that is kept busy by its first question; it says how many questions it got at once."""
+
+    def __init__(self) -> None:
+        self.begun, self.free = threading.Event(), threading.Event()
+
+    def answer(self, images: Sequence[Sequence[Image]], questions: Sequence[str], **options: Any) -> list[Reply]:
+        self.begun.set()
+        assert self.free.wait(10)
+        return [Reply(f"{asked} of {len(questions)}", 1.0, 7, 1) for asked in questions]
+
+
+class SlowLoader:
+    name = "slow"
+
+    def __init__(self) -> None:
+        self.model = Slow()
+
+    def measure(self, spec: ModelSpec) -> int:
+        return 1
+
+    def load(self, spec: ModelSpec) -> Any:
+        return SimpleNamespace(nbytes=1, digest="", libraries={}, adapter=lambda role: self.model, close=lambda: None)
+
+
+def test_whoever_waits_goes_along_with_the_first_who_waits() -> None:
+    loader = SlowLoader()
+    pool = Pool({"mllm": [ModelSpec("mllm", "slow", "any")]}, get_loader=lambda name: loader)  # type: ignore[arg-type,return-value]
+    together = Together(pool, most=4)
+
+    async def ask(number: int) -> tuple[str, int]:
+        lease = together.lease("mllm")
+        async with lease as (mllm,):
+            if number:
+                await asyncio.to_thread(loader.model.begun.wait)
+            options = {"max_tokens": 9} if number == 6 else {}
+            reply = (await asyncio.to_thread(mllm.answer, [[]], [str(number)], **options))[0]
+            return reply.text, lease.tokens
+
+    async def main() -> list[tuple[str, int]]:
+        asked = [asyncio.create_task(ask(number)) for number in range(7)]
+        await asyncio.to_thread(loader.model.begun.wait)
+        await asyncio.sleep(0.5)  # for the others to come and wait
+        loader.model.free.set()
+        return await asyncio.gather(*asked)
+
+    found = asyncio.run(main())
+    pool.close()
+    assert [text.split()[0] for text, _ in found] == list("0123456"), "each gets what it asked for"
+    sizes = [int(text.split()[-1]) for text, _ in found]
+    assert (sizes[0], sorted(sizes[1:6]), sizes[6]) == (1, [1, 4, 4, 4, 4], 1), "other options go apart"
+    assert {tokens for _, tokens in found} == {8}
+
+
+def test_one_bad_picture_is_not_the_fault_of_those_beside_it(
+    make_agent: Make, folder: Path, joint_loader: None
+) -> None:
+    for number in range(2):
+        save_picture(folder / f"white-{number}.png", 255)
+    found = mapped(make_agent(EYE), LOOK, files_of(folder), jobs=8)
+    assert {name for name, each in found.items() if each.status == "failed"} == {"white-0.png", "white-1.png"}
+    assert "too bright" in str(found["white-0.png"].error)
+
+
+def test_what_is_to_be_byte_equal_is_put_together_with_nothing(
+    make_agent: Make, folder: Path, joint_loader: None
+) -> None:
+    found = list(make_agent(EYE, deterministic=True).map(LOOK, files_of(folder), jobs=8))
+    assert {each.text.rstrip(".")[-1] for each in found} == {"1"}
+
+
+def test_minis_answers_are_those_of_single_runs(tmp_path: Path) -> None:
+    for seed in range(4):
+        scene = render_scene(950_000 + seed, SceneConfig(side=192, count=(1, 4)), split="test")
+        (tmp_path / f"{seed}.png").write_bytes(Image.from_array(scene.image).encode()[0])
+    files = files_of(tmp_path, "*.png")
+    plan = Plan.from_data(
+        {
+            "version": 1,
+            "request": "How many things are there, and what is in the picture?",
+            "steps": [
+                {"id": "s1", "tool": "detect", "args": {"image": "$in.image"}},
+                {"id": "s2", "tool": "count", "args": {"boxes": "$s1"}},
+                {"id": "s3", "tool": "perceive", "args": {"image": "$in.image", "question": "what is in the picture?"}},
+            ],
+            "answer": ["$s2", "$s3"],
+        }
+    )
+    with Agent("mini", home=tmp_path / "home") as agent:
+        found = mapped(agent, plan, files)
+        for path in files:
+            assert found[path.name].text == agent.run(image=path, plan=plan).text
+
+
+# ---- the command
+
+TOOLS = '''
+import time
+from panmodal import tool
+from panmodal.tools.media.image import Image
+
+@tool
+def level(image: Image) -> int:
+    """Measure how bright a picture is, slowly."""
+    time.sleep(0.2)
+    if image.pixels.max() == 20:
+        raise RuntimeError("twenty is not measured")
+    return int(image.pixels.max())
+'''
+
+
+@pytest.fixture
+def work(folder: Path, tmp_path: Path) -> Path:
+    (tmp_path / "tools.py").write_text(TOOLS)
+    (tmp_path / "plan.yaml").write_text(plan_of("level").to_yaml())
+    (tmp_path / "panmodal.toml").write_text('description = "no models"\n')
+    return tmp_path
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "panmodal.agent.cli", "map", *arguments]
+
+
+def run_command(work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    settings: dict[str, Any] = {"cwd": work, "env": os.environ | {"PANMODAL_HOME": str(work / "home")}}
+    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, **settings)
+
+
+def test_the_command_goes_on_after_an_interrupt_and_sums_up(work: Path) -> None:
+    settings: dict[str, Any] = {"cwd": work, "env": os.environ | {"PANMODAL_HOME": str(work / "home")}}
+    order = ["pictures", "--plan", "plan.yaml", "--tools", "tools.py", "--out", "out.jsonl", "--jobs", "2"]
+    out = work / "out.jsonl"
+    with subprocess.Popen(command(*order), stderr=subprocess.PIPE, text=True, **settings) as process:
+        while not (out.is_file() and out.read_text().count("\n") >= 2):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 130 and "give the command again" in told and "Traceback" not in told
+    before = len(lines_of(out))
+    assert 2 <= before < 10
+
+    done = run_command(work, *order, "--json", "--quiet")
+    assert done.returncode == 1 and done.stderr == "", "one failed"
+    summary = json.loads(done.stdout)
+    assert summary["version"] == "panmodal.map-summary/1"
+    counted = {name: summary[name] for name in ("files", "answered", "partial", "failed", "unfit", "earlier")}
+    assert counted == {"files": 10, "answered": 9, "partial": 0, "failed": 1, "unfit": 0, "earlier": before}
+    assert [failure["path"] for failure in summary["failures"]] == ["pictures/020.png"]
+    assert "twenty" in summary["failures"][0]["error"]["message"]
+    assert len(lines_of(out)) == 10
+
+
+def test_the_command_says_what_it_did_and_refuses_what_it_cannot(work: Path) -> None:
+    chosen = ["--tools", "tools.py", "--glob", "*0[3-5]0.png"]
+    done = run_command(work, "Measure how bright the picture is.", "pictures", *chosen)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "3 answered; results in results.jsonl\n"
+    assert (work / "results.plan.yaml").is_file()
+    assert run_command(work, "pictures").returncode == 2
+    assert run_command(work, "Measure it.", "pictures", "--plan", "plan.yaml").returncode == 2
+    nowhere = run_command(work, "Measure it.", "nowhere", "--json")
+    assert nowhere.returncode == 2 and json.loads(nowhere.stdout)["error"]["code"] == "missing-file"
