@@ -93,7 +93,7 @@ def opened(content: bytes, form: Format, name: str) -> Iterator[Any]:
 
 @contextmanager
 def _pdf(content: bytes) -> Iterator[Any]:
-    import pypdfium2  # type: ignore[import-untyped]
+    import pypdfium2
 
     with _PDFIUM:
         document = pypdfium2.PdfDocument(content)
@@ -115,7 +115,7 @@ def _office(content: bytes, form: Format) -> Iterator[Any]:
 
         yield pptx.Presentation(stream)
     else:
-        import openpyxl  # type: ignore[import-untyped]
+        import openpyxl
 
         # It tells of every extension that it leaves out, such as rules for what may be typed into a cell.
         warnings.filterwarnings("ignore", category=UserWarning, module=r"openpyxl\.")

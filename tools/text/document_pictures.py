@@ -75,7 +75,7 @@ def _place(name: str) -> list[tuple[int, str]]:
 
 def _of_pdf(document: Document) -> Iterator[tuple[float, Image | None]]:
     """Each picture, None for one that cannot be opened, and the share of pages up to its own."""
-    import pypdfium2  # type: ignore[import-untyped]
+    import pypdfium2
 
     limits = Limits()
     with document.opened() as pdf:
