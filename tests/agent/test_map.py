@@ -10,14 +10,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner, Result
 
 from panmodal import Agent, Budget, Plan, tool
+from panmodal.agent.cli.app import app
 from panmodal.agent.lab.world.scenes import SceneConfig, render_scene
 from panmodal.agent.mapping import Mapped, files_of, plan_file
 from panmodal.agent.pool.pool import Pool
@@ -344,6 +347,7 @@ def test_whoever_waits_goes_along_with_the_first_who_waits() -> None:
             return reply.text, lease.tokens
 
     async def main() -> list[tuple[str, int]]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16))
         asked = [asyncio.create_task(ask(number)) for number in range(7)]
         await asyncio.to_thread(loader.model.begun.wait)
         await asyncio.sleep(0.5)  # for the others to come and wait
@@ -427,12 +431,14 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "panmodal.agent.cli", "map", *arguments]
 
 
-def run_command(work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    settings: dict[str, Any] = {"cwd": work, "env": os.environ | {"PANMODAL_HOME": str(work / "home")}}
-    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, **settings)
+@pytest.fixture
+def run_command(work: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("PANMODAL_HOME", str(work / "home"))
+    return lambda *arguments: CliRunner().invoke(app, ["map", *arguments])
 
 
-def test_the_command_goes_on_after_an_interrupt_and_sums_up(work: Path) -> None:
+def test_the_command_goes_on_after_an_interrupt_and_sums_up(work: Path, run_command: Callable[..., Result]) -> None:
     settings: dict[str, Any] = {"cwd": work, "env": os.environ | {"PANMODAL_HOME": str(work / "home")}}
     order = ["pictures", "--plan", "plan.yaml", "--tools", "tools.py", "--out", "out.jsonl", "--jobs", "2"]
     out = work / "out.jsonl"
@@ -446,8 +452,8 @@ def test_the_command_goes_on_after_an_interrupt_and_sums_up(work: Path) -> None:
     before = len(lines_of(out))
     assert 2 <= before < 10
 
-    done = run_command(work, *order, "--json", "--quiet")
-    assert done.returncode == 1 and done.stderr == "", "one failed"
+    done = run_command(*order, "--json", "--quiet")
+    assert done.exit_code == 1 and done.stderr == "", "one failed"
     summary = json.loads(done.stdout)
     assert summary["version"] == "panmodal.map-summary/1"
     counted = {name: summary[name] for name in ("files", "answered", "partial", "failed", "unfit", "earlier")}
@@ -457,13 +463,15 @@ def test_the_command_goes_on_after_an_interrupt_and_sums_up(work: Path) -> None:
     assert len(lines_of(out)) == 10
 
 
-def test_the_command_says_what_it_did_and_refuses_what_it_cannot(work: Path) -> None:
+def test_the_command_says_what_it_did_and_refuses_what_it_cannot(
+    work: Path, run_command: Callable[..., Result]
+) -> None:
     chosen = ["--tools", "tools.py", "--glob", "*0[3-5]0.png"]
-    done = run_command(work, "Measure how bright the picture is.", "pictures", *chosen)
-    assert done.returncode == 0, done.stderr
+    done = run_command("Measure how bright the picture is.", "pictures", *chosen)
+    assert done.exit_code == 0, done.stderr
     assert done.stdout == "3 answered; results in results.jsonl\n"
     assert (work / "results.plan.yaml").is_file()
-    assert run_command(work, "pictures").returncode == 2
-    assert run_command(work, "Measure it.", "pictures", "--plan", "plan.yaml").returncode == 2
-    nowhere = run_command(work, "Measure it.", "nowhere", "--json")
-    assert nowhere.returncode == 2 and json.loads(nowhere.stdout)["error"]["code"] == "missing-file"
+    assert run_command("pictures").exit_code == 2
+    assert run_command("Measure it.", "pictures", "--plan", "plan.yaml").exit_code == 2
+    nowhere = run_command("Measure it.", "nowhere", "--json")
+    assert nowhere.exit_code == 2 and json.loads(nowhere.stdout)["error"]["code"] == "missing-file"

@@ -23,7 +23,7 @@ CARD = Card(
         "when does the {labels} sound", "do you hear a {labels}",
         "录音里有什么声音", "这是什么声音", "能听到{labels}吗", "识别这段声音",
     ),
-    answer={"en": "Heard: {value}.", "zh": "听到：{value}。"},
+    answer={"en": "Heard: {rows}.", "zh": "听到：{rows}。"},
 )  # fmt: skip
 
 _GENERIC = frozenset({"sound", "noise", "声音"})  # labels that mean any sound

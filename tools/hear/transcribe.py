@@ -9,7 +9,7 @@ from ..roles import Recogniser, StepContext
 from .speech import listen
 
 CARD = Card(
-    bad_at="several people at once, singing, whispering, who speaks; in mini everything but espeak-ng's English",
+    bad_at="several people at once, singing, whispering, who speaks; in mini all but espeak-ng's English in full band",
     cost="model",
     keeps="meaning",
     examples=(

@@ -1,6 +1,5 @@
 """The working half of the rapidocr loader: a reader of pages, whichever way round they lie."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ..media.boxes import Boxes
 from ..media.image import Image
 from .base import ModelSpec, cannot_serve, versions
 from .checkpoints import broken
+from .onnx_parts import looked_at, runtime, threads
 from .pictures import shrunk
 from .rapidocr_files import OcrFiles
 from .rapidocr_lines import LONG, Corners, reading_order, sizes, turned
@@ -84,15 +84,14 @@ class PageReader:
         upright, texts, scores = self._words(corners, crops)
         bounds = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1) / scale
         xyxy = np.clip(bounds, 0, [image.width, image.height] * 2)
-        order = [
-            n
-            for n in reading_order(turned(corners, (page.shape[1], page.shape[0]), upright))
-            if scores[n] >= self._engine.text_score
-            and any(letter.isalnum() for letter in texts[n])
-            and (
-                xyxy[n, 2:] > xyxy[n, :2]
-            ).all()  # what lies in the margin that the page was given is not in the picture
+        # What lies in the margin that the page was given is not in the picture.
+        within = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
+        told = [
+            score >= self._engine.text_score and any(letter.isalnum() for letter in text)
+            for text, score in zip(texts, scores, strict=True)
         ]
+        lines = reading_order(turned(corners, (page.shape[1], page.shape[0]), upright))
+        order = [n for n in lines if told[n] and within[n]]
         return Boxes.of(xyxy[order], [texts[n].strip() for n in order], [scores[n] for n in order], image)
 
     def _page(self, image: Image) -> NDArray[np.uint8]:
@@ -171,12 +170,13 @@ def _standing(wide: NDArray[np.float64], high: NDArray[np.float64]) -> bool:
 
 def _engine(files: OcrFiles, stated: Mapping[str, Any]) -> Any:
     """RapidOCR, silent, with these files: with no path for a model it would fetch one."""
+    runtime()
     from rapidocr import RapidOCR
 
     sections = {"limit_side_len": "Det", "box_thresh": "Det", "text_score": "Global"}
     params = {
         "Global.log_level": "critical",
-        "EngineConfig.onnxruntime.intra_op_num_threads": _threads(),
+        "EngineConfig.onnxruntime.intra_op_num_threads": threads() or -1,
         "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         **{f"{part.capitalize()}.model_path": str(path) for part, path in files.models.items()},
         **{f"{sections[name]}.{name}": value for name, value in stated.items()},
@@ -186,16 +186,10 @@ def _engine(files: OcrFiles, stated: Mapping[str, Any]) -> Any:
     return RapidOCR(params=params)
 
 
-def _threads() -> int:
-    """Threads of a model: as many as torch is told to take, which onnxruntime does not heed, else its own choice."""
-    stated = os.environ.get("OMP_NUM_THREADS", "")
-    return min(int(stated), os.cpu_count() or 1) if stated.isdecimal() and int(stated) else -1
-
-
 def _check(spec: ModelSpec, files: OcrFiles) -> None:
     """Raises ``CheckpointBroken`` unless each file is a model of its kind and the characters are known."""
     for part, path in files.models.items():
-        session = _opened(spec, path)
+        session = looked_at(spec, path)
         shape = session.get_outputs()[0].shape
         if len(shape) != _RANKS[part]:
             raise broken(spec, f"{path.name} gives {len(shape)} axes, a {part} model {_RANKS[part]}")
@@ -216,16 +210,3 @@ def _characters(spec: ModelSpec, path: Path, listed: str | None, keys: Path | No
         return keys.read_text(encoding="utf-8").rstrip("\n").count("\n") + 1
     except (OSError, ValueError) as error:
         raise broken(spec, f"{keys.name} cannot be read: {error}") from error
-
-
-def _opened(spec: ModelSpec, path: Path) -> Any:
-    """A session to look at a model with; it is not made fast, which is most of the work."""
-    import onnxruntime  # type: ignore[import-untyped]
-
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its errors have nothing else in common
-        raise broken(spec, f"{path.name} is no model of ONNX: {str(error).splitlines()[0]}") from error

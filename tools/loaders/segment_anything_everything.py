@@ -21,7 +21,7 @@ from .sam_builder import Window, answers, point_prompts, segment_boxes
 
 PUBLISHED = Everything()
 """What the library takes for the published checkpoints."""
-SMALL = Everything(points_per_side=8, pred_iou_thresh=0.7, stability_score_thresh=0.7)
+SMALL = Everything(points_per_side=10, pred_iou_thresh=0.7, stability_score_thresh=0.7)
 """For `mini`'s segmenter: with fewer points it misses small things, with higher thresholds half of all things."""
 
 _SURE = 0.85  # least estimated IoU of a small model's mask, once it was asked for its box

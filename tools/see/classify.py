@@ -24,9 +24,9 @@ CARD = Card(
     cost="model",
     batch=True,
     examples=(
-        "is this {labels}", "is the picture {labels}", "classify the picture as {labels}",
-        "which of {labels} does the picture show", "which label fits the picture best: {labels}",
-        "decide between {labels}", "sort the picture into {labels}", "what kind of picture is it, {labels}",
+        "classify the picture as {labels}", "which of {labels} does the picture show",
+        "which label fits the picture best: {labels}", "decide between {labels}", "sort the picture into {labels}",
+        "what kind of picture is it, {labels}", "is it rather {labels}",
         "判断图片是{labels}", "图片属于{labels}中的哪一类", "给图片分类：{labels}",
     ),
     answer={"en": "Likeliest first: {rows}.", "zh": "从最像的开始：{rows}。"},

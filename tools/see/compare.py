@@ -106,6 +106,7 @@ def _pair(boxes: Boxes, i: int, j: int, names: list[str]) -> dict[str, Any]:
 
 
 def _side(one: list[float], other: list[float], before: str, behind: str) -> str | None:
-    if one[1] <= other[0] and one != other:
-        return before
-    return behind if other[1] <= one[0] and one != other else None
+    """On which side of another stretch one lies; on none where they are the same, as two points may be."""
+    if one == other:
+        return None
+    return before if one[1] <= other[0] else behind if other[1] <= one[0] else None

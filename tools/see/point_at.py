@@ -20,7 +20,7 @@ CARD = Card(
         "name the thing under the point", "which thing is at the marked place", "what is the marked thing",
         "这里是什么", "我点的是什么", "这个点上是什么东西",
     ),
-    answer={"en": "There is {rows}.", "zh": "这里是{rows}。"},
+    answer={"en": "At the point: {rows}.", "zh": "这里是{rows}。"},
 )  # fmt: skip
 
 # With mini's models 91 % of 247 things of held-out scenes are named by a point in their middle. Of 225 points beside a

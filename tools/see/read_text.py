@@ -14,8 +14,7 @@ CARD = Card(
     examples=(
         "read the text in the picture", "what does the sign say", "what is written here",
         "what is written on the {labels}", "read this page", "recognise the text", "OCR the picture",
-        "get the words in the image",
-        "is there any writing in the picture", "type out the text of the scan",
+        "get the words in the image", "type out the text of the scan",
         "读出图片里的文字", "图片上写了什么", "识别图中的文字", "牌子上写着什么",
     ),
     answer={"en": "It says: {rows}.", "zh": "上面写着：{rows}。"},

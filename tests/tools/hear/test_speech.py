@@ -175,6 +175,7 @@ def test_the_detector_leaves_torchs_threads_alone(monkeypatch: pytest.MonkeyPatc
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_translated_speech_is_what_whispers_own_task_writes(published: Any, said: list[Utterance]) -> None:
     audio = recording(said[0].samples)
     found = translate_speech(audio, asr=published.adapter("asr"), step=STEP)

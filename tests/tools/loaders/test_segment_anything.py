@@ -1,6 +1,7 @@
 """Segmenters of segment-anything: tiny untrained ones in both of their forms, and the shipped one on true boxes."""
 
 import json
+import threading
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from segment_anything import SamPredictor
+from segment_anything import SamAutomaticMaskGenerator, SamPredictor
 
 from panmodal.agent.lab.world.scenes import SceneConfig, render_scene
 from panmodal.tools.errors import (
+    Cancelled,
     CheckpointBroken,
     CheckpointMissing,
     ModelError,
@@ -21,6 +23,7 @@ from panmodal.tools.errors import (
     WrongArgument,
 )
 from panmodal.tools.loaders.base import ModelSpec
+from panmodal.tools.loaders.masking import POINTS_AT_ONCE
 from panmodal.tools.loaders.sam_builder import SAM_MINI_DIMS, build_sam
 from panmodal.tools.loaders.segment_anything import SegmentAnythingLoader
 from panmodal.tools.media.boxes import Boxes
@@ -159,6 +162,50 @@ def test_a_small_model_that_learned_boxes_only_says_so(folder: Path, tmp_path: P
     check_masks(segmenter, image)
     with pytest.raises(ModelError, match="knows boxes only"):
         segmenter.segment_points([image], [[Points.of([[12, 9]], [True], image)]])
+    with pytest.raises(ModelError, match="knows boxes only"):
+        segmenter.segment_all([image])
+
+
+def test_a_published_checkpoint_cuts_out_everything_as_the_library_does(
+    state: dict[str, torch.Tensor], tmp_path: Path, image: Image
+) -> None:
+    file = tmp_path / "own.pth"
+    # Larger weights, so that the masks of different points differ.
+    state = {name: value * (5 if value.ndim > 1 else 1) for name, value in state.items()}
+    torch.save(state, file)
+    settings = {"points_per_side": 6, "pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
+    segmenter: Any = LOADER.load(spec(file, options={"dims": TINY, **settings})).adapter("segmenter")
+    sam = build_sam(TINY)
+    sam.load_state_dict(state)
+    generator = SamAutomaticMaskGenerator(sam.eval(), points_per_batch=POINTS_AT_ONCE, **settings)
+    told = [each for each in generator.generate(image.pixels) if each["area"]]
+    told.sort(key=lambda each: -each["predicted_iou"])
+    masks, other = segmenter.segment_all([image, Image.from_array(image.pixels[:, :40])])
+    assert len(masks) == len(told) > 1
+    assert np.array_equal(masks.bitmaps, [each["segmentation"] for each in told])
+    assert masks.scores == pytest.approx([min(max(each["predicted_iou"], 0), 1) for each in told], abs=1e-5)
+    assert other.bitmaps.shape[1:] == (40, 40)
+    usual: Any = LOADER.load(spec(file, options={"dims": TINY})).adapter("segmenter")
+    assert usual.segment_all([image])[0].empty  # of random weights no mask is sure
+
+
+def test_everything_in_a_picture_larger_than_the_model_sees_comes_in_its_size(folder: Path, image: Image) -> None:
+    settings = {"points_per_side": 2, "pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
+    segmenter: Any = LOADER.load(spec(folder, options=settings)).adapter("segmenter")
+    large = Image.from_array(np.kron(image.pixels, np.ones((30, 30, 1), np.uint8)))
+    assert segmenter.segment_all([large])[0].bitmaps.shape[1:] == (1200, 2100)
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        segmenter.segment_all([image], stop=stop)
+
+
+@pytest.mark.parametrize("options", [{"points_per_side": 0}, {"pred_iou_thresh": True}, {"stability_score_thresh": 2}])
+def test_settings_that_cannot_be_are_refused(options: dict[str, Any], folder: Path) -> None:
+    (name,) = options
+    with pytest.raises(ProfileError, match=f"segmenter.options.{name} is") as raised:
+        LOADER.load(spec(folder, options=options)).adapter("segmenter")
+    assert raised.value.facts == {"field": f"segmenter.options.{name}"}
 
 
 @pytest.mark.parametrize("prompt", ["box", "point"])

@@ -62,6 +62,7 @@ def spoken() -> Audio:
     return Audio.from_samples(said.samples, said.rate)
 
 
+@pytest.mark.slow
 def test_a_published_file_goes_through_the_librarys_transcribe(published: Path, spoken: Audio) -> None:
     loaded = LOADER.load(spec(published))
     mask = 4 * PUBLIC["n_text_ctx"] ** 2  # which is made, not loaded

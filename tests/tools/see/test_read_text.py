@@ -103,7 +103,7 @@ def test_columns_are_read_one_after_the_other_on_a_page_that_slants(ocr: Any, sl
 
 def test_signs_of_the_world_are_read_and_boxed(ocr: Any) -> None:
     config = SceneConfig(side=384, count=(1, 2), classes=("sign",), size=(0.15, 0.45))
-    scenes = [render_scene(seed, config, split="test") for seed in range(16)]
+    scenes = [render_scene(seed, config, split="test") for seed in range(12)]
     right = signs = 0
     for scene in scenes:
         found = read(ocr, scene.image)
@@ -112,7 +112,7 @@ def test_signs_of_the_world_are_read_and_boxed(ocr: Any) -> None:
             signs += 1
             within = (middles > sign.box[:2]).all(axis=1) & (middles < sign.box[2:]).all(axis=1)
             right += sign.word in [found.labels[n] for n in np.flatnonzero(within)]
-    assert signs >= 16 and right >= 0.85 * signs, f"{right} of {signs} signs"
+    assert signs >= 12 and right >= 0.85 * signs, f"{right} of {signs} signs"
 
 
 def test_where_nothing_is_written_nothing_is_read(ocr: Any) -> None:
@@ -122,8 +122,8 @@ def test_where_nothing_is_written_nothing_is_read(ocr: Any) -> None:
         found = read(ocr, blank)
         assert found.empty and (found.width, found.height) == blank.shape[1::-1]
     config = SceneConfig(side=256, count=(0, 5), classes=tuple(name for name in CLASSES if name != "sign"))
-    scenes = [render_scene(seed, config, split="test").image for seed in range(16)]
-    assert sum(not read(ocr, scene).empty for scene in scenes) <= 4, "a ring looks like an O"
+    scenes = [render_scene(seed, config, split="test").image for seed in range(12)]
+    assert sum(not read(ocr, scene).empty for scene in scenes) <= 3, "a ring looks like an O"
 
 
 def test_text_that_only_transparency_shows_is_read(ocr: Any) -> None:
