@@ -74,7 +74,8 @@ class Detector(Protocol):
     def detect(self, images: Sequence["Image"], labels: Sequence[Sequence[str]]) -> "list[Boxes]":
         """One ``Boxes`` per image (xyxy in pixels of that image).
 
-        ``labels`` holds one list of class names per image; an empty list means every class.
+        ``labels`` holds one list of class names per image; an empty list means every class. Raises ``WrongArgument``
+        for an empty one where the vocabulary is open and there are no classes to fall back on.
         """
         ...
 

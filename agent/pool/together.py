@@ -133,9 +133,10 @@ class _Joint(Lease):
     async def __aenter__(self) -> tuple[Any, ...]:
         handles = await super().__aenter__()
         count = super()._count
+        # A model without bytes here computes elsewhere, and takes several calls at once by itself.
         return tuple(
-            _Joining(handle, (facts["key"], facts["role"]), self._together, count)
-            for handle, facts in zip(handles, self.models, strict=True)
+            _Joining(handle, (resident.key, role), self._together if resident.nbytes else None, count)
+            for handle, role, resident in zip(handles, self._roles, self._held, strict=True)
         )
 
     def _count(self, result: Any) -> None:
@@ -143,11 +144,13 @@ class _Joint(Lease):
 
 
 class _Joining:
-    """A handle whose calls go together with those of others to the same model."""
+    """A handle whose calls go together with those of others to the same model (``together`` None: alone)."""
 
     __slots__ = ("_count", "_handle", "_key", "_together")
 
-    def __init__(self, handle: "Handle", key: Hashable, together: Together, count: Callable[[Any], None]) -> None:
+    def __init__(
+        self, handle: "Handle", key: Hashable, together: Together | None, count: Callable[[Any], None]
+    ) -> None:
         self._handle = handle
         self._key = key
         self._together = together
@@ -160,7 +163,7 @@ class _Joining:
 
         def call(*items: Any, **options: Any) -> Any:
             rest = tuple(sorted((key, repr(each)) for key, each in options.items() if key != "stop"))
-            if name in _JOINED and items and _parallel(items):
+            if self._together is not None and name in _JOINED and _parallel(items):
                 key = (self._key, name, len(items), "stop" in options, rest)
                 result = self._together.call(key, value, items, options)
             else:
@@ -173,6 +176,5 @@ class _Joining:
 
 def _parallel(items: Sequence[Any]) -> bool:
     """Whether the arguments are sequences of one length, which is not 0."""
-    if not all(isinstance(each, list | tuple) for each in items):
-        return False
-    return len({len(each) for each in items}) == 1 and len(items[0]) > 0
+    lengths = {len(each) if isinstance(each, list | tuple) else 0 for each in items}
+    return len(lengths) == 1 and lengths != {0}

@@ -9,11 +9,11 @@ A ``.pt`` of YOLO-World or YOLOE finds the classes that it was saved with, and a
 tower that the detector was trained with.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 from .base import Backbone, ModelSpec
 from .checkpoints import broken, checked_digest, find_file, get_file, get_folder, measure_safetensors, weights_in
+from .ultralytics_files import encoder_spec
 
 _ASSETS = "https://github.com/ultralytics/assets/releases/latest/download"
 
@@ -48,12 +48,6 @@ class UltralyticsLoader:
         from .ultralytics_model import UltralyticsBackbone
 
         return UltralyticsBackbone(spec, path, digest)
-
-
-def encoder_spec(spec: ModelSpec) -> ModelSpec | None:
-    """The text encoder that ``options.text_encoder`` names, as a checkpoint of its own; None where none is named."""
-    named = spec.options.get("text_encoder")
-    return replace(spec, checkpoint=str(named), revision=None, sha256=None, pull="", options={}) if named else None
 
 
 def _command(spec: ModelSpec) -> str:

@@ -14,7 +14,7 @@ from ..errors import CheckpointMissing, ProfileError, WrongArgument
 from .base import ModelSpec
 from .checkpoints import broken
 from .torch_parts import computing
-from .ultralytics import encoder_spec
+from .ultralytics_files import encoder_spec
 
 if TYPE_CHECKING:
     from .transformers_texts import TextTower

@@ -17,6 +17,7 @@ CARD = Card(
     batch=True,
     examples=(
         "which pictures are similar to the first one", "find pictures like this one", "find similar pictures",
+        "find pictures like the first one", "which pictures look like the first one",
         "which picture looks most like the first", "find near duplicates of the picture",
         "which of them is most alike", "sort the pictures by likeness to the first",
         "找出相似的图片", "哪张图片和第一张最像", "找和这张图类似的图片",

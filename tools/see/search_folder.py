@@ -1,5 +1,6 @@
 """Find the pictures in a folder that fit a description."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -25,6 +26,7 @@ CARD = Card(
         "zh": "{folder}中最符合“{query}”的有{count}张图片，最好的在前。",
     },
 )  # fmt: skip
+_QUOTES = "\"'“”‘’「」《》"
 _PLACE = "pictures"  # in the folder for what can be made again
 
 
@@ -44,6 +46,14 @@ def search_folder(
         count: how many pictures to give at most
     """
     query = worded(query)
-    index = PictureIndex(folder, embedder, keep=None if step.cache is None else step.cache / _PLACE)
+    index = PictureIndex(_path_in(folder), embedder, keep=None if step.cache is None else step.cache / _PLACE)
     index.update(step)
     return [Image.open(hit.path) for hit in index.search(query, count)]
+
+
+def _path_in(words: str) -> Path:
+    """The path that words of a request are: without quotes, and in Chinese without the "in" behind it."""
+    path = words.strip().strip(_QUOTES)
+    bare = path.rstrip("里中内下面的").strip(_QUOTES)
+    there = Path(path).expanduser().exists() or not bare
+    return Path(path if there else bare)

@@ -46,7 +46,17 @@ from transformers import (
     Sam2Model,
     Sam2Processor,
     Sam2PromptEncoderConfig,
+    Sam2VideoConfig,
+    Sam2VideoModel,
+    Sam2VideoProcessor,
+    Sam2VideoVideoProcessor,
     Sam2VisionConfig,
+    Sam3ImageProcessor,
+    Sam3TrackerConfig,
+    Sam3TrackerModel,
+    Sam3TrackerProcessor,
+    Sam3VisionConfig,
+    Sam3ViTConfig,
     SamConfig,
     SamImageProcessor,
     SamMaskDecoderConfig,
@@ -208,6 +218,39 @@ def sam2() -> tuple[Any, Any]:
     return Sam2Model(config), Sam2Processor(Sam2ImageProcessor(size={"height": 64, "width": 64}))
 
 
+def sam2_video() -> tuple[Any, Any]:
+    """The form in which SAM 2 is published: with a memory, which pictures have no use for."""
+    model, processor = sam2()
+    seen = {
+        f"{part}_config": getattr(model.config, f"{part}_config").to_dict() for part in ("vision", "prompt_encoder")
+    }
+    config = Sam2VideoConfig(
+        **seen, mask_decoder_config=_MASK_DECODER, image_size=64, memory_attention_hidden_size=16,
+        memory_attention_num_layers=1, memory_attention_num_attention_heads=1, mask_downsampler_embed_dim=16,
+        memory_attention_feed_forward_hidden_size=16, memory_attention_rope_feat_sizes=[4, 4],
+        memory_encoder_hidden_size=16, memory_encoder_output_channels=8, memory_fuser_num_layers=1,
+        memory_fuser_embed_dim=16, memory_fuser_intermediate_dim=16,
+    )  # fmt: skip
+    clips = Sam2VideoVideoProcessor(size={"height": 64, "width": 64})
+    return Sam2VideoModel(config), Sam2VideoProcessor(processor.image_processor, clips)
+
+
+def sam3_tracker() -> tuple[Any, Any]:
+    trunk = Sam3ViTConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=56, patch_size=14,
+        window_size=2, global_attn_indexes=[1], pretrain_image_size=28,
+    )  # fmt: skip
+    config = Sam3TrackerConfig(
+        vision_config=Sam3VisionConfig(
+            backbone_config=trunk, fpn_hidden_size=16, backbone_feature_sizes=[[16, 16], [8, 8], [4, 4]]
+        ),
+        prompt_encoder_config={**_PROMPTS, "image_size": 56, "patch_size": 14},
+        mask_decoder_config=_MASK_DECODER,
+    )
+    pictures = Sam3ImageProcessor(size={"height": 56, "width": 56})
+    return Sam3TrackerModel(config), Sam3TrackerProcessor(pictures, target_size=56)
+
+
 def dpt() -> tuple[Any, Any]:
     config = DPTConfig(
         image_size=32, patch_size=8, backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[8] * 4,
@@ -258,5 +301,5 @@ def glpn() -> tuple[Any, Any]:
 
 CLOSED: tuple[Callable[[], tuple[Any, Any]], ...] = (detr, yolos, rt_detr)
 OPEN: tuple[Callable[[], tuple[Any, Any]], ...] = (owlvit, owlv2, grounding_dino)
-SEGMENTERS: tuple[Callable[[], tuple[Any, Any]], ...] = (sam, sam2)
+SEGMENTERS: tuple[Callable[[], tuple[Any, Any]], ...] = (sam, sam2, sam2_video, sam3_tracker)
 DEPTHS: tuple[Callable[[], tuple[Any, Any]], ...] = (dpt, depth_anything, metric_depth_anything, zoedepth, glpn)

@@ -167,6 +167,11 @@ def test_a_folder_that_is_none_and_one_without_pictures(embedder: Embedder, tmp_
     assert search_folder(str(tmp_path), "a star", embedder=embedder, step=STEP) == []
 
 
+def test_a_folder_is_found_in_the_words_around_it(embedder: Embedder, folder: Path) -> None:
+    for words in (f"{folder}", f" '{folder}' ", f"“{folder}”里", f"{folder}里面的"):
+        assert len(search_folder(words, "a star", 2, embedder=embedder, step=STEP)) == 2
+
+
 def test_what_was_embedded_before_a_stop_is_kept(
     embedder: Embedder, folder: Path, images: list[Image], tmp_path: Path
 ) -> None:
