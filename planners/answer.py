@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ..tools.media.artifact import Artifact
+from ..tools.media.boxes import Boxes
+from ..tools.media.spans import Spans
+from ..tools.media.table import Table
 from ..tools.media.text import Text
 from ..tools.media.values import artifacts_in, is_empty
 from ..tools.registry import Registry
@@ -22,6 +25,7 @@ from .references import Reference, follow, parse_reference, resolve
 
 Verdict = Literal["answered", "partial", "failed"]
 _GOOD = ("done", "empty")
+_LISTED = 12  # rows that a sentence tells
 _REPEATED = 120  # characters of a text that another sentence repeats
 _EMPTY_INPUT = "empty-input"
 _STOPPED = ("budget-exceeded", "cancelled")
@@ -234,6 +238,8 @@ class _Composer:
             "count": number,
             "tool": step.tool,
         }
+        if template is not None and "{rows}" in template and isinstance(value, Spans | Boxes | Table):
+            slots["rows"], selected = "; ".join(_rows(value)), False
         if template is not None and (subject.labels or not selected):
             try:
                 return self.book.fill(template, number, slots)
@@ -327,3 +333,19 @@ class _Composer:
                 used |= dict.fromkeys(artifacts_in(given))
         used |= dict.fromkeys(artifacts_in(value))
         self.told.append(Evidence(self.book.sentence(sentence), step.id, step.tool, tuple(used)))
+
+
+def _rows(value: Spans | Boxes | Table) -> list[str]:
+    """What is listed, a row each: what is said or seen when, what boxes are called, the cells of a table."""
+    if isinstance(value, Spans):
+        names = value.labels or [""] * len(value)
+        times = zip(names, value.seconds.tolist(), strict=True)
+        rows = [f"{name} ({start:.1f}–{end:.1f} s)".strip() for name, (start, end) in times]
+    elif isinstance(value, Boxes):
+        rows = list(value.labels)
+    else:
+        cells = [
+            [f"{each:.3g}" if isinstance(each, float) else str(each) for each in row.values()] for row in value.rows
+        ]
+        rows = [" ".join(cell for cell in row if cell) for row in cells]
+    return rows if len(rows) <= _LISTED else [*rows[:_LISTED], "…"]

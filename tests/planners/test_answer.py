@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from panmodal.planners.answer import Answer, compose
+from panmodal.planners.answer import Answer, _rows, compose
 from panmodal.planners.base import Language, Request
 from panmodal.planners.plan import Plan
 from panmodal.tools.card import Card
@@ -15,6 +15,8 @@ from panmodal.tools.contract import tool
 from panmodal.tools.errors import EmptyInput, PanmodalError, StepTimeout
 from panmodal.tools.media.boxes import Boxes
 from panmodal.tools.media.image import Image
+from panmodal.tools.media.spans import Spans
+from panmodal.tools.media.table import Table
 from panmodal.tools.media.text import Text
 from panmodal.tools.registry import Registry
 from panmodal.tools.see.colour import colour
@@ -258,3 +260,10 @@ def test_notes_follow_the_facts() -> None:
 def test_given_attachments_are_passed_on() -> None:
     told = tell([], ["$in.image"])
     assert told.artifacts == {"image_in": SCENE}
+
+
+def test_rows_of_what_was_heard_read_or_tabled_are_told() -> None:
+    spans = Spans.of([[0, 1.25], [1.25, 3]], ["bell", "red star moves left"])
+    assert _rows(spans) == ["bell (0.0–1.2 s)", "red star moves left (1.2–3.0 s)"]
+    assert _rows(Table.of([{"what": "star", "score": 0.98765}])) == ["star 0.988"]
+    assert _rows(Spans.of([[n, n + 1] for n in range(20)]))[-1] == "…"
