@@ -59,9 +59,9 @@ def test_the_things_of_a_scene_are_cut_out_by_themselves(segmenter: Segmenter) -
 
 @pytest.mark.slow
 def test_most_things_of_many_scenes_are_cut_out(segmenter: Segmenter) -> None:
-    found = shares(range(5000, 5020), segmenter)
-    assert found.things > 0.88  # 71 of 75 were
-    assert found.masks > 0.75  # 88 of 106: things have parts, and backgrounds have spots
+    found = shares(range(5000, 5010), segmenter)
+    assert found.things > 0.88
+    assert found.masks > 0.75  # things have parts, and backgrounds have spots
 
 
 def test_where_nothing_stands_out_there_is_no_mask(coarse: Segmenter) -> None:
