@@ -1,18 +1,14 @@
 """One plan over many files: a line for each, several at once, calls put together, stopped and gone on with."""
 
-import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,12 +19,8 @@ from panmodal import Agent, Budget, Plan, tool
 from panmodal.agent.cli.app import app
 from panmodal.agent.lab.world.scenes import SceneConfig, render_scene
 from panmodal.agent.mapping import Mapped, files_of, plan_file
-from panmodal.agent.pool.pool import Pool
-from panmodal.agent.pool.together import Together
 from panmodal.tools.errors import InputError, MissingFile, NotDecodable, PlanError, ThreadBusy, WrongArgument
-from panmodal.tools.loaders.base import ModelSpec
 from panmodal.tools.media.image import Image
-from panmodal.tools.roles import Reply
 
 Make = Callable[..., Agent]
 BRIGHTNESS = Plan.from_data(
@@ -256,132 +248,6 @@ def test_leaving_early_stops_the_others_and_the_rest_can_be_had(make_agent: Make
     assert 1 <= done <= 4
     rest = mapped(agent, plan_of("crowd"), files_of(folder), out=out)
     assert sum(each.new for each in rest.values()) == 10 - done and len(lines_of(out)) == 10
-
-
-JOINT_LOADER = '''
-import time
-from panmodal.tools.roles import Reply
-
-class Eye:
-    """Says how bright its pictures are and how many it was shown at once; it cannot look at white ones."""
-    def answer(self, images, questions, *, max_tokens=64, stop=None):
-        time.sleep(0.1)
-        levels = [int(each[0].pixels[0, 0, 0]) for each in images]
-        if 255 in levels:
-            raise ValueError("too bright")
-        return [Reply(f"{level} {asked} {len(questions)}", 1.0, 7, 1) for level, asked in zip(levels, questions)]
-
-class Backbone:
-    nbytes, digest, libraries = 1000, "0" * 64, {}
-    def adapter(self, role): return Eye()
-    def close(self): pass
-
-class Loader:
-    name = "joint"
-    def resolve(self, spec): return spec.checkpoint
-    def measure(self, spec): return 1000
-    def load(self, spec): return Backbone()
-'''
-EYE = '[mllm]\nloader = "joint"\ncheckpoint = "any"\n'
-LOOK = plan_of("perceive", question="how bright")
-
-
-@pytest.fixture
-def joint_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    info = tmp_path / "site" / "jointloader-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info.parent / "jointloader.py").write_text(JOINT_LOADER)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: jointloader\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[panmodal.loaders]\njoint = jointloader:Loader\n")
-    monkeypatch.syspath_prepend(str(info.parent))
-
-
-def test_calls_that_wait_for_a_model_are_made_together(make_agent: Make, folder: Path, joint_loader: None) -> None:
-    for level in range(1, 11):
-        save_picture(folder / f"more-{level:03}.png", level)
-    found = list(make_agent(EYE).map(LOOK, files_of(folder), jobs=8))
-    told = [each.text.rstrip(".").split(" how bright ") for each in found]
-    assert [int(level) for level, _ in told] == [int(each.path.stem[-3:]) for each in found], "each has its own answer"
-    together = [int(count) for _, count in told]
-    assert 1 < max(together) <= 4
-    assert {each.result.usage["tokens"] for each in found if each.result} == {8}, "and pays for its own tokens"
-
-
-class Slow:
-    """An mllm that is kept busy by its first question; it says how many questions it got at once."""
-
-    def __init__(self) -> None:
-        self.begun, self.free = threading.Event(), threading.Event()
-
-    def answer(self, images: Sequence[Sequence[Image]], questions: Sequence[str], **options: Any) -> list[Reply]:
-        self.begun.set()
-        assert self.free.wait(10)
-        return [Reply(f"{asked} of {len(questions)}", 1.0, 7, 1) for asked in questions]
-
-
-class SlowLoader:
-    name = "slow"
-
-    def __init__(self, nbytes: int) -> None:
-        self.nbytes = nbytes
-        self.model = Slow()
-
-    def measure(self, spec: ModelSpec) -> int:
-        return self.nbytes
-
-    def load(self, spec: ModelSpec) -> Any:
-        return SimpleNamespace(
-            nbytes=self.nbytes, digest="", libraries={}, adapter=lambda role: self.model, close=lambda: None
-        )
-
-
-@pytest.mark.parametrize("here", [True, False])
-def test_whoever_waits_goes_along_with_the_first_who_waits_where_the_model_is_here(here: bool) -> None:
-    loader = SlowLoader(nbytes=1 if here else 0)
-    pool = Pool({"mllm": [ModelSpec("mllm", "slow", "any")]}, get_loader=lambda name: loader)  # type: ignore[arg-type,return-value]
-    together = Together(pool, most=4)
-
-    async def ask(number: int) -> tuple[str, int]:
-        lease = together.lease("mllm")
-        async with lease as (mllm,):
-            if number:
-                await asyncio.to_thread(loader.model.begun.wait)
-            options = {"max_tokens": 9} if number == 6 else {}
-            reply = (await asyncio.to_thread(mllm.answer, [[]], [str(number)], **options))[0]
-            return reply.text, lease.tokens
-
-    async def main() -> list[tuple[str, int]]:
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16))
-        asked = [asyncio.create_task(ask(number)) for number in range(7)]
-        await asyncio.to_thread(loader.model.begun.wait)
-        await asyncio.sleep(0.5)  # for the others to come and wait
-        loader.model.free.set()
-        return await asyncio.gather(*asked)
-
-    found = asyncio.run(main())
-    pool.close()
-    assert [text.split()[0] for text, _ in found] == list("0123456"), "each gets what it asked for"
-    sizes = [int(text.split()[-1]) for text, _ in found]
-    expected = [1, 4, 4, 4, 4] if here else [1] * 5
-    assert (sizes[0], sorted(sizes[1:6]), sizes[6]) == (1, expected, 1), "other options go apart"
-    assert {tokens for _, tokens in found} == {8}
-
-
-def test_one_bad_picture_is_not_the_fault_of_those_beside_it(
-    make_agent: Make, folder: Path, joint_loader: None
-) -> None:
-    for number in range(2):
-        save_picture(folder / f"white-{number}.png", 255)
-    found = mapped(make_agent(EYE), LOOK, files_of(folder), jobs=8)
-    assert {name for name, each in found.items() if each.status == "failed"} == {"white-0.png", "white-1.png"}
-    assert "too bright" in str(found["white-0.png"].error)
-
-
-def test_what_is_to_be_byte_equal_is_put_together_with_nothing(
-    make_agent: Make, folder: Path, joint_loader: None
-) -> None:
-    found = list(make_agent(EYE, deterministic=True).map(LOOK, files_of(folder), jobs=8))
-    assert {each.text.rstrip(".")[-1] for each in found} == {"1"}
 
 
 def test_minis_answers_are_those_of_single_runs(tmp_path: Path) -> None:

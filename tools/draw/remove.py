@@ -33,9 +33,9 @@ def remove(image: Image, masks: Masks) -> Image:
     """Take the masked things out of a picture and fill the holes from what is around them.
 
     The method is Telea's fast marching (A. Telea, "An image inpainting technique based on the fast marching method",
-    2004) of OpenCV: no model, and always the same result. With the things goes a margin of a fiftieth of the picture's
-    longer side, for soft edges and shadows. Large holes are filled in a smaller copy and enlarged. An alpha plane is
-    filled alike. Raises ``EmptyInput`` for empty masks, and ``WrongArgument`` where nothing would be left.
+    2004) of OpenCV: no model, and always the same result. With a thing goes a margin of a seventh of its longer side,
+    for soft edges and shadows. Large holes are filled in a smaller copy and enlarged. An alpha plane is filled alike.
+    Raises ``EmptyInput`` for empty masks, and ``WrongArgument`` where nothing would be left.
 
     Args:
         image: the picture to change
