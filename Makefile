@@ -57,6 +57,7 @@ bench: .venv/installed-dev  ## the benchmarks, as ratios from one run
 	$(BIN)/panmodal bench import --check
 	$(BIN)/panmodal bench dag --check
 	$(BIN)/panmodal bench steps --check
+	$(BIN)/panmodal bench tools --check
 
 clean:  ## remove what the commands above made, but not .venv
 	rm -rf build dist panmodal-out .pytest_cache .ruff_cache .mypy_cache

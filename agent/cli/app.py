@@ -67,6 +67,7 @@ app.add_typer(runs, name="runs")
 bench.command(name="steps")(measure.bench_steps)
 bench.command(name="dag")(measure.bench_dag)
 bench.command(name="import")(measure.bench_import)
+bench.command(name="tools")(measure.bench_tools)
 app.add_typer(bench, name="bench")
 
 app.add_typer(world.app, name="world")

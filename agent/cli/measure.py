@@ -58,6 +58,15 @@ class Shipped(StrEnum):
     video = "video"
 
 
+class ToolPart(StrEnum):
+    """Parts of `bench tools`."""
+
+    overhead = "overhead"
+    batches = "batches"
+    prompts = "prompts"
+    map = "map"
+
+
 def bench_steps(seed: SeedOption = 0, as_json: JsonOption = False, check: CheckOption = False) -> None:
     """Cost of one executor step beside LangGraph, create_agent and smolagents.
 
@@ -89,6 +98,40 @@ def bench_import(seed: SeedOption = 0, as_json: JsonOption = False, check: Check
         from ..lab.bench.imports import measure
 
         _report(measure(seed), as_json, check)
+
+
+def bench_tools(
+    part: Annotated[list[ToolPart] | None, typer.Option("--part", help="This part only (repeatable).")] = None,
+    tool: Annotated[
+        list[str] | None, typer.Option("--tool", help="Overhead of this tool only (repeatable).", show_default=False)
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda, for batches and prompts.")] = "cpu",
+    vit_b: Annotated[
+        bool, typer.Option("--vit-b/--no-vit-b", help="Prompts on ViT-B's shapes too, which takes minutes on a CPU.")
+    ] = True,
+    small: Annotated[bool, typer.Option("--small", help="The least that shows that it works; no figures.")] = False,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+    check: CheckOption = False,
+) -> None:
+    """Cost of tools over their libraries, batch curves, several prompts on one picture, map beside a loop.
+
+    Example: panmodal bench tools --part overhead --check
+    """
+    with errors_as_exit_codes(as_json):
+        from ..lab.bench.tools import measure
+
+        with counting("tools") as progress:
+            figures = measure(
+                seed,
+                parts=[each.value for each in part or ()],
+                device=device,
+                vit_b=vit_b,
+                small=small,
+                only=tool or (),
+                progress=progress,
+            )
+        _report(figures, as_json, check)
 
 
 def matrix(
@@ -168,6 +211,7 @@ def eval_mini(
 
 def eval_agent(
     requests: Annotated[int, typer.Option("--requests", help="How many held-out requests.", min=1)] = 300,
+    n: Annotated[int, typer.Option("--n", help="Requests for each other tool; 0 for none.", min=0)] = 4,
     sheet: Annotated[
         Path | None, typer.Option("--sheet", help="A PNG that shows some of the results.", show_default=False)
     ] = None,
@@ -177,7 +221,9 @@ def eval_agent(
     as_json: JsonOption = False,
     check: CheckOption = False,
 ) -> None:
-    """Ask held-out requests by every route (direct, tools, auto) and judge the answers against the world's truth.
+    """Ask held-out requests, for every tool that is served, and judge the answers against the world's truth.
+
+    Requests about looking at one picture go by every route (direct, tools, auto), those for other tools by auto.
 
     Example: panmodal eval agent --profile mini --check
     """
@@ -188,6 +234,7 @@ def eval_agent(
             figures = measure(
                 seed,
                 requests=requests,
+                n=n,
                 profile=profile,
                 overrides=overrides or (),
                 sheet=sheet,
