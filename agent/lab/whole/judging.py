@@ -45,7 +45,7 @@ def right(task: Task, result: Result) -> bool:
     if task.kind == "colour":
         return _named(text, [*COLOURS, *SAID["zh"]], SAID["zh"]) == {task.truth}
     if task.kind == "where":
-        return _place(text) == task.truth
+        return place_said(text) == task.truth
     if task.kind == "background":
         return _named(text, BACKGROUND_WORDS.values()) == {task.truth}
     if task.kind == "pattern":
@@ -85,7 +85,7 @@ def _named(text: str, options: Iterable[str], same: dict[str, str] | None = None
     return found
 
 
-def _place(text: str) -> str | None:
+def place_said(text: str) -> str | None:
     """The ninth of the picture that an answer names, the longest name that fits."""
     words: dict[str, str] = phrasebook("zh").entries["words"]
     chinese = {said: place for place, said in words.items() if place in PLACES}

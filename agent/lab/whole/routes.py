@@ -1,4 +1,4 @@
-"""The three routes over the same requests: looking only, experts only, and the router's choice.
+"""The three routes over the same requests: looking only, experts only, and the router's choice; then every other tool.
 
 The two constant routers and `auto` answer every request of the set; the oracle takes, request by request, a route that
 is right. Each request runs on its own, in the order drawn, the routes one after the other.
@@ -18,6 +18,8 @@ from ....tools.errors import PanmodalError
 from ....tools.media.image import Image
 from ...agent import Agent
 from ..figures import Figures, wilson
+from .expert_table import ask
+from .experts import DEFAULT_N, amount
 from .judging import right
 from .sheet import COLUMNS, ROWS, Shown, save, shown
 from .tasks import Task, Tasks, without_scene
@@ -44,6 +46,7 @@ def measure(
     seed: int = 0,
     *,
     requests: int = 300,
+    n: int = DEFAULT_N,
     profile: str | None = None,
     overrides: Sequence[str] = (),
     sheet: Path | None = None,
@@ -51,9 +54,11 @@ def measure(
 ) -> Figures:
     """Ask `requests` held-out requests by every route and compare; the seed picks requests and scenes.
 
+    Then `n` requests for every tool that those do not need, by the router's choice (expert_table.py); none for 0.
     `sheet` is a PNG to write: the first English results of `auto`, right and wrong ones, one or two of a kind.
     """
     tasks = Tasks(seed).draw(requests)
+    total = requests + amount(n)
     records, tiles = [], _Tiles()
     with tempfile.TemporaryDirectory() as home, Agent(profile, home=Path(home), overrides=overrides) as agent:
         agent.run(
@@ -61,10 +66,13 @@ def measure(
         )  # loads
         for done, task in enumerate(tasks):
             records.append(_asked(agent, task, tiles))
-            progress(done + 1, requests)
+            progress(done + 1, total)
+        figures = _figures(seed, records)
+        if n:
+            ask(agent, figures, n, lambda done: progress(requests + done, total))
     if sheet is not None:
         save(tiles.chosen, sheet)
-    return _figures(seed, records)
+    return figures
 
 
 @dataclass

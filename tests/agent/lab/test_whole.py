@@ -84,7 +84,7 @@ def test_numbers_and_affirmations_are_read(text: str, number: int | None, yes: b
     ],
 )
 def test_places_are_read(text: str, place: str | None) -> None:
-    assert judging._place(text.lower()) == place
+    assert judging.place_said(text.lower()) == place
 
 
 def test_a_wrong_mention_makes_an_answer_wrong() -> None:
@@ -95,7 +95,7 @@ def test_a_wrong_mention_makes_an_answer_wrong() -> None:
 
 def test_three_routes_are_compared_on_the_same_requests() -> None:
     done: list[int] = []
-    figures = measure(3, requests=20, progress=lambda number, of: done.append(number))
+    figures = measure(3, requests=20, n=0, progress=lambda number, of: done.append(number))
     assert done == list(range(1, 21))
     values = figures.values
     assert values["oracle_right"] >= max(values["direct_right"], values["tools_right"])
