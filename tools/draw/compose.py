@@ -83,8 +83,8 @@ def _captions(images: Sequence[Image], captions: Sequence[str], texts: Sequence[
 
 def _check_letters(said: Sequence[str], font: Any) -> None:
     """Raise ``WrongArgument`` for letters in whose place the font would draw an empty box."""
-    lacking = bytes(font.getmask(_NO_LETTER))
     letters = sorted({letter for words in said for letter in words if not letter.isspace()})
+    lacking = bytes(font.getmask(_NO_LETTER)) if letters else b""
     missing = [letter for letter in letters if bytes(font.getmask(letter)) == lacking]
     if missing:
         raise WrongArgument(

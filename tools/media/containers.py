@@ -49,22 +49,27 @@ def mime_of(container: Any, medium: str) -> str:
 
 def audio_samples(content: bytes, name: str, limits: Limits) -> tuple[NDArray[np.float32], int, str]:
     """The first sound track: samples x channels float32, its rate, its mime type. Raises NotDecodable, TooLarge."""
+    with opened(content, name) as container:
+        return *samples_of(container, name, limits), mime_of(container, "audio")
+
+
+def samples_of(container: Any, name: str, limits: Limits) -> tuple[NDArray[np.float32], int]:
+    """The first sound track of an open container, and its rate. Raises NotDecodable, TooLarge."""
     import av
 
-    with opened(content, name) as container:
-        stream = track(container.streams.audio, name, "sound")
-        rate, channels = stream.rate, stream.channels
-        resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
-        parts: list[NDArray[np.float32]] = []
-        count = 0
-        for frame in container.decode(stream):
-            for part in resampler.resample(frame):
-                parts.append(part.to_ndarray())
-                count += parts[-1].shape[1]
-            # Containers may lie about their length, so what was really decoded is bounded.
-            limits.check_seconds(count / rate, name)
-            limits.check_bytes(count * channels * 4, name)
-        parts.extend(part.to_ndarray() for part in resampler.resample(None))
-        if not parts:
-            raise NotDecodable(f"{name} has a sound track with nothing in it", name=name)
-        return frozen(np.concatenate(parts, axis=1).T), rate, mime_of(container, "audio")
+    stream = track(container.streams.audio, name, "sound")
+    rate, channels = stream.rate, stream.channels
+    resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
+    parts: list[NDArray[np.float32]] = []
+    count = 0
+    for frame in container.decode(stream):
+        for part in resampler.resample(frame):
+            parts.append(part.to_ndarray())
+            count += parts[-1].shape[1]
+        # Containers may lie about their length, so what was really decoded is bounded.
+        limits.check_seconds(count / rate, name)
+        limits.check_bytes(count * channels * 4, name)
+    parts.extend(part.to_ndarray() for part in resampler.resample(None))
+    if not parts:
+        raise NotDecodable(f"{name} has a sound track with nothing in it", name=name)
+    return frozen(np.concatenate(parts, axis=1).T), rate

@@ -158,15 +158,17 @@ def _open(content: bytes, name: str, limits: Limits) -> tuple[_Planes, str]:
 
 
 def _planes(picture: "Pil.Image") -> _Planes:
-    from PIL import ImageOps
+    from PIL import ExifTags, ImageOps
 
     picture.load()
-    upright = ImageOps.exif_transpose(picture)
+    # Both would copy the picture where there is nothing to change.
+    turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    upright = ImageOps.exif_transpose(picture) if turned else picture
     if upright.mode.startswith(("I", "F")):
         grey = _eight_bits(np.asarray(upright))
         return _Planes(frozen(np.stack([grey] * 3, axis=-1)), None)
     if not upright.has_transparency_data:
-        return _Planes(frozen(np.asarray(upright.convert("RGB"))), None)
+        return _Planes(frozen(np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))), None)
     both = np.asarray(upright.convert("RGBA"))
     return _Planes(frozen(both[..., :3]), frozen(both[..., 3]))
 

@@ -45,11 +45,11 @@ class Video(Artifact):
                 "rate": float(stream.average_rate) if stream.average_rate else None,
                 "has_audio": bool(container.streams.audio),
             }
-        with opened(content, name) as container:
-            first = next(iter(_shown(container, [0.0], name)), None)
-            if first is None:
-                raise NotDecodable(f"{name} has no frame that can be decoded", name=name)
-            picture = _picture(first)
+            known = bool(stream.duration or container.duration)  # else its packets were read to the end
+            picture = _first(container, name) if known else None
+        if picture is None:
+            with opened(content, name) as container:
+                picture = _first(container, name)
         return cls._read(content, content, width=picture.width, height=picture.height, **facts)
 
     def frames(self, times: Sequence[float], limits: Limits | None = None) -> list[Image]:
@@ -74,6 +74,14 @@ class Video(Artifact):
 
     def _decode(self, content: bytes) -> bytes:
         return content
+
+
+def _first(container: Any, name: str) -> Image:
+    """The first picture of a container that was not read yet. Raises NotDecodable."""
+    frame = next(iter(_shown(container, [0.0], name)), None)
+    if frame is None:
+        raise NotDecodable(f"{name} has no frame that can be decoded", name=name)
+    return _picture(frame)
 
 
 def _seconds(container: Any, stream: Any) -> float:

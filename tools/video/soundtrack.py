@@ -6,7 +6,7 @@ from ..card import Card
 from ..contract import tool
 from ..errors import EmptyInput
 from ..media.audio import Audio
-from ..media.containers import audio_samples, opened, track
+from ..media.containers import opened, samples_of, track
 from ..media.limits import Limits
 from ..media.video import Video
 
@@ -47,7 +47,7 @@ def sound_of(video: Video) -> Audio | None:
     with opened(content, name) as container:
         tracks = track(container.streams.video, name, "pictures"), track(container.streams.audio, name, "sound")
         first, heard = (float((each.start_time or 0) * each.time_base) for each in tracks)
-    samples, rate, _ = audio_samples(content, name, Limits())
+        samples, rate = samples_of(container, name, Limits())
     later = round((heard - first) * rate)
     before = np.zeros((max(0, later), samples.shape[1]), np.float32)
     return Audio.from_samples(np.concatenate([before, samples[max(0, -later) :]]), rate)
