@@ -87,6 +87,12 @@ def test_a_long_recording_is_cut_at_pauses_and_its_times_are_those_of_the_whole(
     assert told == sorted(told) and told[-1] == 1
 
 
+def test_sentences_that_are_spoken_one_after_the_other_are_all_written_down(model: Callable[[str], Any]) -> None:
+    text = "There are two red hearts at the bottom. There are four orange moons on the left. There is a blue cup."
+    found = transcribe(model("tts").speak([text])[0], asr=model("asr"), step=STEP)
+    assert jiwer.wer(text.lower().replace(".", ""), found.text) <= 0.1
+
+
 @pytest.fixture(scope="module")
 def babbler(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A small recogniser that writes letters about anything."""
@@ -143,9 +149,10 @@ def test_what_is_damaged_or_stopped_is_told(model: Callable[[str], Any], said: l
 
 
 def test_pieces_end_at_pauses_and_keep_a_margin() -> None:
-    speech = [Stretch(1.0, 2.0), Stretch(2.3, 4.0), Stretch(5.0, 9.0), Stretch(9.1, 12.0), Stretch(12.5, 30.0)]
+    speech = [Stretch(1.0, 2.0), Stretch(2.1, 4.0), Stretch(5.0, 9.0), Stretch(9.1, 12.0), Stretch(12.5, 30.0)]
     found = pieces(speech, 6.2, 30.1)
     assert [tuple(np.round(each, 3)) for each in found] == [(0.8, 4.2), (4.8, 9.05), (9.05, 12.2), (12.3, 30.1)]
+    assert len(pieces([Stretch(1.0, 2.0), Stretch(2.3, 4.0)], 6.2, 5.0)) == 2  # as far apart as spoken sentences are
     assert pieces(speech, 60.0, 30.1) == [Stretch(0.8, 30.1)]
     assert pieces([], 6.2, 3.0) == []
     assert pieces([Stretch(0.1, 0.9)], 6.2, 1.0) == [Stretch(0.0, 1.0)]
