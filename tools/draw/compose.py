@@ -61,7 +61,7 @@ def compose(
 
     said = _captions(images, captions, texts)
     side = max(max(image.width, image.height) for image in images)
-    font = ImageFont.load_default(size=float(np.clip(side / 20, 12, 40)))
+    font = ImageFont.load_default(size=float(np.clip(side / 20, 12, 40))) if any(said) else None
     _check_letters(said, font)
     cells = [_cell(image, words, font) for image, words in zip(images, said, strict=True)]
     columns = {"row": len(cells), "column": 1, "grid": math.ceil(math.sqrt(len(cells)))}[layout]
@@ -84,7 +84,9 @@ def _captions(images: Sequence[Image], captions: Sequence[str], texts: Sequence[
 def _check_letters(said: Sequence[str], font: Any) -> None:
     """Raise ``WrongArgument`` for letters in whose place the font would draw an empty box."""
     letters = sorted({letter for words in said for letter in words if not letter.isspace()})
-    lacking = bytes(font.getmask(_NO_LETTER)) if letters else b""
+    if not letters:
+        return
+    lacking = bytes(font.getmask(_NO_LETTER))
     missing = [letter for letter in letters if bytes(font.getmask(letter)) == lacking]
     if missing:
         raise WrongArgument(
@@ -106,11 +108,11 @@ def _cell(image: Image, words: str, font: Any) -> _Cell:
 
 
 def _drawn(rows: Sequence[Sequence[_Cell]], font: Any, gap: int) -> Image:
-    """The cells on white, ``gap`` pixels apart and from the border."""
+    """The cells on white, ``gap`` pixels apart and from the border; without a font there are no captions."""
     from PIL import Image as Pil
     from PIL import ImageDraw
 
-    line = math.ceil(1.1 * sum(font.getmetrics()))
+    line = math.ceil(1.1 * sum(font.getmetrics())) if font else 0
     wide = [max(row[k].width for row in rows if k < len(row)) for k in range(len(rows[0]))]
     shown = [max(cell.image.height for cell in row) for row in rows]
     high = [top + line * max(len(cell.lines) for cell in row) for top, row in zip(shown, rows, strict=True)]

@@ -30,13 +30,25 @@ class Artifact(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: ClassVar[str]
-    id: str
     mime: str
 
+    _identity: str | Callable[[], str] = PrivateAttr()
     _payload: Any = PrivateAttr(default=None)
     _content: bytes | None = PrivateAttr(default=None)
     _fetch: Fetch | None = PrivateAttr(default=None)
     _lock: Any = PrivateAttr(default_factory=threading.Lock)
+
+    def __init__(self, *, id: str | Callable[[], str], **facts: Any) -> None:
+        """``id`` may be what computes it: hashing a large payload takes as long as many a tool, and few are kept."""
+        super().__init__(**facts)
+        self._identity = id
+
+    @property
+    def id(self) -> str:
+        """64 hex digits, computed when they are first asked for."""
+        if not isinstance(self._identity, str):
+            self._identity = self._identity()  # threads that ask at once compute the same
+        return self._identity
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -45,7 +57,7 @@ class Artifact(BaseModel):
 
     def handle(self) -> dict[str, Any]:
         """The artifact as small JSON: its kind and its facts, never its payload."""
-        return {"kind": self.kind, **self.model_dump(mode="json")}
+        return {"kind": self.kind, "id": self.id, **self.model_dump(mode="json")}
 
     @classmethod
     def from_handle(cls, handle: Mapping[str, Any], fetch: Fetch) -> "Artifact":
@@ -57,8 +69,10 @@ class Artifact(BaseModel):
         kind = facts.pop("kind", None)
         if not isinstance(kind, str) or kind not in KINDS:
             raise NotDecodable(f"no kind {kind!r} of artifact", hint=f"known kinds: {', '.join(sorted(KINDS))}")
+        if not isinstance(facts.get("id"), str):
+            raise NotDecodable(f"a handle of kind {kind!r} has no id", kind=kind)
         try:
-            found = KINDS[kind].model_validate(facts)
+            found = KINDS[kind](**facts)
         except ValidationError as error:
             raise NotDecodable(f"a handle of kind {kind!r} has wrong facts: {error}", kind=kind) from error
         found._fetch = fetch
@@ -128,6 +142,10 @@ class Artifact(BaseModel):
                 hint="build it with the kind's named constructor, or from_handle",
             )
         return self._fetch(self.id)
+
+    def __repr_args__(self) -> Any:
+        yield "id", self.id
+        yield from super().__repr_args__()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Artifact) and (self.kind, self.id) == (other.kind, other.id)

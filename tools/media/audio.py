@@ -2,6 +2,7 @@
 
 import io
 import struct
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -50,7 +51,7 @@ class Audio(Artifact):
             raise WrongArgument(f"a rate of {rate} samples a second", field="rate")
         facts = {"rate": int(rate), "channels": array.shape[1], "seconds": len(array) / rate}
         array = frozen(array)
-        return cls._made(array, id=identity(cls.kind, {"rate": int(rate)}, array), mime="audio/wav", **facts)
+        return cls._made(array, id=partial(identity, cls.kind, {"rate": int(rate)}, array), mime="audio/wav", **facts)
 
     @classmethod
     def open(cls, source: str | Path | bytes, limits: Limits | None = None, *, name: str = "") -> Self:

@@ -1,5 +1,6 @@
 """How far away each pixel of a picture is."""
 
+from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -42,7 +43,7 @@ class Depth(Artifact):
             "unit": unit,
         }
         array = frozen(array)
-        return cls._made(array, id=identity(cls.kind, facts, array), mime="application/x-npy", **facts)
+        return cls._made(array, id=partial(identity, cls.kind, facts, array), mime="application/x-npy", **facts)
 
     @property
     def values(self) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Pictures: RGB as models see them, upright, with the alpha plane kept apart."""
 
 import io
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
@@ -62,7 +63,7 @@ class Image(Artifact):
         height, width = rgb.shape[:2]
         return cls._made(
             planes,
-            id=identity(cls.kind, {}, *arrays),
+            id=partial(identity, cls.kind, {}, *arrays),
             mime="image/png",
             width=width,
             height=height,

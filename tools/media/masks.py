@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -62,7 +63,7 @@ class Masks(Artifact):
             if len(facts[name]) not in (0, len(array)):
                 raise WrongArgument(f"{len(array)} masks with {len(facts[name])} {name}", field=name)
         array = frozen(array)
-        return cls._made(array, id=identity(cls.kind, facts, array), mime="application/json", **facts)
+        return cls._made(array, id=partial(identity, cls.kind, facts, array), mime="application/json", **facts)
 
     @property
     def bitmaps(self) -> NDArray[np.bool_]:

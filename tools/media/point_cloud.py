@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -42,7 +43,7 @@ class PointCloud(Artifact):
             raise WrongArgument(f"colours need {len(points)} x 3 uint8, got {cloud.colours.shape}", field="colours")
         facts = {"count": len(points), "has_colours": colours is not None}
         arrays = [array for array in cloud if array is not None]
-        return cls._made(cloud, id=identity(cls.kind, {}, *arrays), mime="application/x-npz", **facts)
+        return cls._made(cloud, id=partial(identity, cls.kind, {}, *arrays), mime="application/x-npz", **facts)
 
     @classmethod
     def open(cls, source: str | Path | bytes, limits: Limits | None = None, *, name: str = "") -> Self:

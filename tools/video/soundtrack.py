@@ -49,5 +49,7 @@ def sound_of(video: Video) -> Audio | None:
         first, heard = (float((each.start_time or 0) * each.time_base) for each in tracks)
         samples, rate = samples_of(container, name, Limits())
     later = round((heard - first) * rate)
-    before = np.zeros((max(0, later), samples.shape[1]), np.float32)
-    return Audio.from_samples(np.concatenate([before, samples[max(0, -later) :]]), rate)
+    if later:
+        before = np.zeros((max(0, later), samples.shape[1]), np.float32)
+        samples = np.concatenate([before, samples[max(0, -later) :]])
+    return Audio.from_samples(samples, rate)

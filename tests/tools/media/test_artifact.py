@@ -106,3 +106,16 @@ def test_a_refinement_of_a_kind_is_no_second_class_for_it():
     refined = type("Refined", (Image,), {"__module__": __name__})
     assert refined.from_array(np.zeros((1, 1, 3), np.uint8)).kind == "image"
     assert Artifact.from_handle(picture().handle(), lambda _: b"").__class__ is Image
+
+
+def test_a_made_value_is_named_when_its_name_is_first_asked_for():
+    asked: list[int] = []
+
+    def name() -> str:
+        asked.append(1)
+        return "a" * 64
+
+    image = Image._made(None, id=name, mime="image/png", width=1, height=1)
+    assert not asked
+    assert image.id == image.handle()["id"] == "a" * 64 and len(asked) == 1
+    assert image == Image.from_handle(image.handle(), lambda _: b"") and len(asked) == 1
