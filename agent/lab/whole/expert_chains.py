@@ -18,17 +18,15 @@ from ..train.planner.words import COLOURS as SAID
 from ..world.clips import Clip
 from ..world.scenes import SceneObject
 from .case import Case, Given, Make
-from .expert_drawing import arranged, only_at, shows
-from .expert_filming import MOVES
+from .expert_drawing import RESAMPLED, arranged, only_at, shows
+from .expert_filming import MOVES, in_time
 from .expert_reading import LANGUAGES, illustrated, shortened, translated
 from .expert_seeing import SIGN
 from .media import CALM, LARGE, Draw, filmed, picture
 from .papers import docx
-from .senses import Senses, difference, inside, iou, place_in, resized, same
+from .senses import Pixels, Senses, difference, inside, iou, resized, same
 
-_LIKE = 0.8  # of the letters of a translation that must be as they should
-_SHARE = 0.2  # of words that may be heard wrong
-_FRAME = 6.0  # grey levels by which a coded picture may differ
+_WHITE = 250  # grey level of paper
 
 
 def redraw(draw: Draw) -> Case:
@@ -158,7 +156,7 @@ def _removed_and_enlarged(before: Image, thing: SceneObject, times: int | None, 
         return False
     small = resized(image, before.width, before.height)
     gone = not any(inside(box, thing.box) for box in senses.found(small, thing.label))
-    return gone and times in (None, image.width // before.width) and only_at(thing.box, before, small)
+    return gone and times in (None, image.width // before.width) and only_at(thing.box, before, small, RESAMPLED)
 
 
 def strip_of_frames(draw: Draw) -> Case:
@@ -172,9 +170,21 @@ def _strip(clip: Clip, count: int | None, given: Given, _: Senses) -> bool:
     board = given.one(Image)
     if board is None:
         return False
-    found = [place_in(board.pixels, frame, _FRAME) for frame in clip.frames[:: max(1, clip.rate // 6)]]
-    places = list(dict.fromkeys(each for each in found if each is not None))
-    return len(places) >= (count or 2) and places == sorted(places, key=lambda place: (place[1], place[0]))
+    height, width = clip.frames.shape[1:3]
+    shown = [
+        Image.from_array(np.ascontiguousarray(board.pixels[top : top + height, left : left + width]))
+        for top in _starts(board.pixels, 1, height)
+        for left in _starts(board.pixels, 0, width)
+    ]
+    shown = [each for each in shown if each.pixels.min() < _WHITE]
+    return len(shown) >= (count or 2) and in_time(clip, shown)
+
+
+def _starts(board: Pixels, axis: int, size: int) -> list[int]:
+    """Where stretches of a board begin that are as long as a picture, between white lines across the whole of it."""
+    inked = np.pad((board.min(axis=(axis, 2)) < _WHITE).astype(int), 1)
+    borders = np.flatnonzero(np.diff(inked))
+    return [int(start) for start, end in zip(borders[::2], borders[1::2], strict=True) if end - start == size]
 
 
 CASES: dict[str, Make] = {

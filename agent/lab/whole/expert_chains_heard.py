@@ -32,7 +32,7 @@ from .papers import docx
 from .senses import Senses, difference, mono, plain, word_errors
 
 _LIKE = 0.8  # of the letters of a translation that must be as they should
-_SHARE = 0.2  # of words that may be heard wrong
+_SHARE = 0.1  # of words that may be heard wrong: other sentences have other words, but not many
 _FRAME = 6.0  # grey levels by which a coded picture may differ
 
 

@@ -20,7 +20,9 @@ STYLES = ("watercolour", "Van Gogh", "oil painting", "pencil sketch", "comic boo
 ZH_STYLES = ("水彩", "梵高", "油画", "素描", "漫画")
 _SMALL = SceneConfig(side=96, count=(1, 1), size=(0.4, 0.6), classes=THINGS)
 _MARGIN = 0.6  # of a thing's longer side: an edit may reach so far beyond it
-_UNTOUCHED = 3.0  # grey levels by which the rest of an edited picture may differ in the mean
+_GROUND = 40.0  # grey levels by which the ground of a picture that was changed as a whole may differ
+_EXACT = 0.5  # grey levels by which the rest of an edited picture may differ in the mean
+RESAMPLED = 3.0  # the same where it was enlarged and is made small again
 _CHANGED = 6.0  # by which what is drawn anew differs at least
 
 
@@ -38,7 +40,7 @@ def shows(label: str, colour: str, given: Given, senses: Senses) -> bool:
 
 
 def edit_image(draw: Draw) -> Case:
-    """A picture of the same size that shows what was asked for."""
+    """The same picture, by its size and ground, that shows what was asked for."""
     scene = draw.scene(LARGE)
     label, colour = draw.other(*scene.objects)
     values = {"prompt": draw.called(label, colour, article="a ")}
@@ -47,8 +49,10 @@ def edit_image(draw: Draw) -> Case:
 
 def _turned_into(before: Image, label: str, colour: str, given: Given, senses: Senses) -> bool:
     image = given.one(Image)
-    same_size = image is not None and (image.width, image.height) == (before.width, before.height)
-    return same_size and shows(label, colour, given, senses)
+    if image is None or image.pixels.shape != before.pixels.shape:
+        return False
+    tones = [np.median(np.concatenate([each.pixels[:8], each.pixels[-8:]]), axis=(0, 1)) for each in (before, image)]
+    return float(np.abs(tones[0] - tones[1]).max()) < _GROUND and shows(label, colour, given, senses)
 
 
 def remove(draw: Draw) -> Case:
@@ -68,13 +72,13 @@ def _gone(before: Image, thing: SceneObject, others: Sequence[SceneObject], give
     return not left and all(_at(image, each.label, "", each.box, senses) for each in others)
 
 
-def only_at(box: Box, before: Image, after: Image) -> bool:
-    """Whether a picture was changed at a box, and nowhere far from it."""
+def only_at(box: Box, before: Image, after: Image, most: float = _EXACT) -> bool:
+    """Whether a picture was changed at a box, and nowhere far from it by more than some grey levels in the mean."""
     if after.pixels.shape != before.pixels.shape:
         return False
     near = around(box, _MARGIN, before.pixels.shape)
     here = around(box, 0.0, before.pixels.shape)
-    untouched = difference(before.pixels, after.pixels, ~near) <= _UNTOUCHED
+    untouched = difference(before.pixels, after.pixels, ~near) <= most
     return untouched and difference(before.pixels, after.pixels, here) >= _CHANGED
 
 
@@ -147,7 +151,7 @@ def enlarged(before: Image, times: int | None, given: Given, _: Senses) -> bool:
         return False
     factor = image.width // before.width
     right = image.height == factor * before.height and times in (None, factor)
-    return right and difference(resized(image, before.width, before.height).pixels, before.pixels) <= _UNTOUCHED
+    return right and difference(resized(image, before.width, before.height).pixels, before.pixels) <= RESAMPLED
 
 
 def compose(layout: str, draw: Draw) -> Case:

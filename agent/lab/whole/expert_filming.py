@@ -65,13 +65,16 @@ def animated(sample: Sample, seconds: float | None, given: Given, senses: Senses
 
 
 def find_moment(draw: Draw) -> Case:
-    """The stretch of time in which it happens."""
-    clip = draw.clip(MOVES)
-    thing = clip.things[0]
-    span = true_span(thing, len(clip.frames))
+    """The stretch of time in which it happens, which is not all of the time."""
+    while True:
+        clip = draw.clip(MOVES)
+        thing = clip.things[0]
+        span = true_span(thing, len(clip.frames))
+        if span.end - span.start <= 0.75 * len(clip.frames):
+            break
     named = draw.called(thing.label, thing.colour)
     does = ZH_MOVES[span.motion] if draw.language == "zh" else f" {VERBS[span.motion]}"
-    right = partial(_when, clip, None)
+    right = partial(_when, clip, False)
     return Case((filmed(clip),), right, f"{span.motion} {_times(clip)}", {"query": f"{named}{does}"})
 
 
@@ -79,7 +82,7 @@ def track(draw: Draw) -> Case:
     """What the thing does and when."""
     clip = draw.clip(MOVES)
     thing = clip.things[0]
-    right = partial(_when, clip, thing)
+    right = partial(_when, clip, True)
     return Case((filmed(clip),), right, f"{thing.motion} {_times(clip)}", {"np": draw.called(thing.label)})
 
 
@@ -89,18 +92,19 @@ def _times(clip: Clip) -> tuple[float, float]:
     return span.start / clip.rate, span.end / clip.rate
 
 
-def _when(clip: Clip, thing: ClipThing | None, given: Given, _: Senses) -> bool:
-    """Whether spans have the time of the motion; with a thing, one of them has to name it and what it does."""
+def _when(clip: Clip, every: bool, given: Given, _: Senses) -> bool:
+    """Whether a span names the thing at the time of its motion; where every motion is told, this one by its name."""
     spans = given.one(Spans)
     if spans is None or spans.empty:
         return False
     verb = VERBS[true_span(clip.things[0], len(clip.frames)).motion]
-    if thing is None and len(spans) > 1:
+    if not every and len(spans) > 1:
         return False
+    thing = clip.things[0]
     kept = [
         tuple(times)
         for times, label in zip(spans.seconds.tolist(), spans.labels, strict=True)
-        if thing is None or (names(label, thing.label, thing.colour) and says_words(label, verb))
+        if names(label, thing.label, thing.colour) and (not every or says_words(label, verb))
     ]
     return any(span_iou(times, _times(clip)) >= _SPAN_IOU for times in kept)
 
@@ -130,7 +134,7 @@ def in_time(clip: Clip, pictures: Sequence[Image]) -> bool:
         at.append(int(np.argmin(apart)))
         if min(apart) > _FRAME:
             return False
-    return at == sorted(at) and len(pictures) < 2 or at[-1] - at[0] >= len(clip.frames) / 4
+    return at == sorted(at) and at[-1] - at[0] >= len(clip.frames) / 4
 
 
 def soundtrack(draw: Draw) -> Case:

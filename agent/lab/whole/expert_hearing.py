@@ -177,6 +177,8 @@ def change_audio(effect: str, draw: Draw) -> Case:
     """The recording again, changed as asked: its level, pace, ends or direction, measured; the rest as it was."""
     audio, _ = draw.speech()
     samples = mono(audio)
+    loud = np.flatnonzero(np.abs(samples) > 0.1 * np.abs(samples).max())
+    samples = samples[loud[0] : loud[-1] + 1]  # what is silent cannot be faded
     audio = recording(samples / np.abs(samples).max() * np.float32(amplitude(_QUIET)))
     least, most = {"louder": (4, 12), "quieter": (4, 12)}.get(
         effect, (2, 2) if effect in ("faster", "slower") else (1, 1)
@@ -192,10 +194,23 @@ def _changed(right: Callable[[Samples], bool], given: Given, _: Senses) -> bool:
     return made is not None and not made.empty and right(mono(made))
 
 
+def _gains(made: Samples, before: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """By how much each twentieth of a second was made louder, and when it is, in seconds; silent ones are left out."""
+    size = RATE // 20
+    count = min(len(made), len(before)) // size
+    now, then = (each[: count * size].reshape(count, size).astype(np.float64) for each in (made, before))
+    power = (then**2).sum(axis=1)
+    loud = power > 0.02 * power.mean()
+    return ((now * then).sum(axis=1) / np.maximum(power, 1e-12))[loud], (np.flatnonzero(loud) + 0.5) / 20
+
+
 def _levelled(sign: int, audio: Audio, amount: float | None, made: Samples) -> bool:
-    gained = sign * (level(made) - level(mono(audio)))
+    before = mono(audio)
+    gained = sign * (level(made) - level(before))
     as_asked = gained >= 2 if amount is None else abs(gained - amount) <= 1
-    return as_asked and near(len(made), len(mono(audio)), 0.02) and alike(made, mono(audio)) >= _HEARD
+    gains, _ = _gains(made, before)
+    even = gains.std() <= 0.1 * abs(gains.mean())  # a fade is quieter too
+    return bool(as_asked and even and near(len(made), len(before), 0.02) and alike(made, before) >= _HEARD)
 
 
 def _paced(sign: int, audio: Audio, amount: float | None, made: Samples) -> bool:
@@ -212,20 +227,11 @@ def _faded(audio: Audio, amount: float | None, made: Samples, *, start: bool) ->
     if not near(len(made), len(before), 0.02):
         return False
     length = min(len(made), len(before))
-    made, before = (each[:length] if start else each[:length][::-1] for each in (made, before))
-    seconds = min(amount or 1.0, length / RATE / 2)
-    # What is left of the samples on the way: about none at first, half in the middle, all behind it.
-    share = [_share(made, before, seconds * at) for at in (0.1, 0.9)]
-    behind = slice(round(seconds * 1.3 * RATE), None)
-    return share[0] < 0.4 and share[0] < share[1] and alike(made[behind], before[behind]) >= _HEARD and near(
-        _share(made, before, length / RATE, seconds * 1.3), 1.0
-    )  # fmt: skip
-
-
-def _share(made: Samples, before: Samples, until: float, start: float = 0.0) -> float:
-    """How loud a stretch is beside the same one before."""
-    part = slice(round(start * RATE), max(1, round(until * RATE)))
-    return float(np.linalg.norm(made[part]) / max(1e-9, float(np.linalg.norm(before[part]))))
+    gains, times = _gains(*(each[:length] if start else each[:length][::-1] for each in (made, before)))
+    seconds = min(amount or 1.0, length / RATE)
+    on_the_way, behind = times < seconds, times > 1.3 * seconds
+    rising = correlation(gains[on_the_way], times[on_the_way]) > 0.8 and gains[times < 0.4 * seconds].mean() < 0.5
+    return bool(rising and (not behind.any() or np.abs(gains[behind] - 1).max() < 0.1))
 
 
 def _reversed(audio: Audio, _: float | None, made: Samples) -> bool:

@@ -114,7 +114,7 @@ def _pages(colours: Sequence[str], given: Given, _: Senses) -> bool:
 
 def _bar(page: Image) -> str:
     """The colour that a page has most of, beside black and white; "" where there is hardly any."""
-    counts = np.bincount(name_pixels(page.pixels.reshape(-1, 3)), minlength=len(NAMED))
+    counts = np.bincount(name_pixels(page.pixels[::4, ::4].reshape(-1, 3)), minlength=len(NAMED))
     shares = {name: counts[k] / counts.sum() for k, name in enumerate(NAMED) if name not in ("black", "white", "grey")}
     best = max(shares, key=lambda name: shares[name])
     return best if shares[best] > 0.03 else ""

@@ -191,7 +191,8 @@ def place_in(whole: Pixels, part: Pixels, most: float = _SAME) -> tuple[int, int
     """Where a picture stands in a larger one, left and top; None where it differs by more grey levels everywhere."""
     if any(a < b for a, b in zip(whole.shape, part.shape, strict=True)):
         return None
-    score = cv2.matchTemplate(whole, part, cv2.TM_SQDIFF)
+    board, piece = (np.ascontiguousarray(each.mean(axis=2), np.float32) for each in (whole, part))
+    score = cv2.matchTemplate(board, piece, cv2.TM_SQDIFF)
     _, _, (x, y), _ = cv2.minMaxLoc(score)
     window = np.asarray(whole[y : y + part.shape[0], x : x + part.shape[1]])
     return (int(x), int(y)) if difference(window, part) <= most else None
