@@ -17,14 +17,13 @@ from typing import Any
 import numpy as np
 
 from ....tools.media.audio import Audio
-from ....tools.media.boxes import Boxes
 from ....tools.media.point_cloud import PointCloud
 from ....tools.registry import default_registry
 from ....tools.roles import Drawing
-from ..world.clouds import CloudConfig, ply_bytes, render_cloud
+from ..world.clouds import CloudConfig, render_cloud
 from ..world.sounds import SoundConfig, render_sounds
 from .tool_bare_more import HEARD, plain_more
-from .tool_media import Bench, scene_of, things_of
+from .tool_media import page, scene_of, speech_of, things_of
 from .tool_models import Models
 from .tool_pairs import alike, spread
 
@@ -92,32 +91,36 @@ def declared() -> frozenset[str]:
     return frozenset(role for tool in default_registry().tools() if tool.card.batch for role in tool.roles)
 
 
-def items_of(bench: Bench, count: int, seed: int) -> dict[str, list[Any]]:
-    """So many different items for each role."""
-    scenes = [scene_of(seed * 1000 + number) for number in range(count)]
+def items_of(name: str, count: int, seed: int) -> list[Any]:
+    """So many different items for a role; pages are the same one, which is read anew each time."""
+    numbers = range(count)
+    match name:
+        case "asr":
+            heard = speech_of(seed)
+            return [Audio.from_samples(heard.samples[: len(heard.samples) - 160 * n], heard.rate) for n in numbers]
+        case "sound_classifier":
+            clips = [render_sounds(seed + n, SoundConfig(seconds=(3.9, 4.0)), split="demo") for n in numbers]
+            return [Audio.from_samples(clip.samples, HEARD) for clip in clips]
+        case "cloud_classifier":
+            clouds = [render_cloud(seed + n, CloudConfig(count=(1, 1)), split="demo") for n in numbers]
+            return [PointCloud.from_points(cloud.points, cloud.colours) for cloud in clouds]
+        case "ocr":
+            return [page()] * count
+        case "summariser":
+            return [_TEXTS[n % len(_TEXTS)] for n in numbers]
+    scenes = [scene_of(seed * 1000 + n) for n in numbers]
+    texts = [f"a {scene.objects[0].colour} {scene.objects[0].label}" for scene in scenes]
+    match name:
+        case "embedder.texts":
+            return texts
+        case "translator":
+            return [f"{text} and a boat" for text in texts]
+        case "image_generator":
+            return [Drawing(text, seed=n) for n, text in enumerate(texts)]
     things = [things_of(scene) for scene in scenes]
-    images = [image for image, _, _ in things]
-    boxes: list[Boxes] = [found.take([0]) for _, found, _ in things]
-    sounds = [render_sounds(seed + number, SoundConfig(seconds=(3.9, 4.0)), split="demo") for number in range(count)]
-    clouds = [render_cloud(seed + number, CloudConfig(count=(1, 1)), split="demo") for number in range(count)]
-    texts = [f"a {thing.colour} {thing.label}" for scene in scenes for thing in scene.objects[:1]]
-    heard = bench.speech
-    cuts = [Audio.from_samples(heard.samples[: len(heard.samples) - 160 * n], heard.rate) for n in range(count)]
-    return {
-        "detector": images,
-        "segmenter": list(zip(images, boxes, strict=True)),
-        "mllm": images,
-        "captioner": images,
-        "embedder.images": images,
-        "embedder.texts": texts,
-        "ocr": [bench.page] * count,
-        "asr": cuts,
-        "sound_classifier": [Audio.from_samples(each.samples, HEARD) for each in sounds],
-        "cloud_classifier": [PointCloud.open(ply_bytes(each), name="cloud.ply") for each in clouds],
-        "image_generator": [Drawing(text, seed=number) for number, text in enumerate(texts)],
-        "summariser": [_TEXTS[number % 2] for number in range(count)],
-        "translator": [f"{text} and a boat" for text in texts],
-    }
+    if name == "segmenter":
+        return [(image, boxes.take([0])) for image, boxes, _ in things]
+    return [image for image, _, _ in things]
 
 
 def curve(name: str, model: Any, items: Sequence[Any], sizes: Sequence[int], rounds: int, role_declared: bool) -> Curve:
@@ -166,14 +169,12 @@ def _levels(answer: Any) -> Any:
     return plain / (255 / _LOOSE) if isinstance(plain, np.ndarray) and plain.dtype == np.uint8 else plain
 
 
-def measure_batches(
-    bench: Bench, models: Models, device: str, *, sizes: Sequence[int], rounds: int, seed: int
-) -> list[Curve]:
+def measure_batches(models: Models, device: str, *, sizes: Sequence[int], rounds: int, seed: int) -> list[Curve]:
     """The curves of the roles whose models are on the device."""
-    items, batched = items_of(bench, max(sizes), seed), declared()
-    roles = [name for name in ASKS if device == "cpu" or name.partition(".")[0] not in CPU_ONLY]
-    return [
-        curve(name, models.ours(role), items[name], sizes, rounds, role in batched)
-        for name in roles
-        for role in [name.partition(".")[0]]
-    ]
+    batched, found = declared(), []
+    for name in ASKS:
+        role = name.partition(".")[0]
+        if device == "cpu" or role not in CPU_ONLY:
+            items = items_of(name, max(sizes), seed)
+            found.append(curve(name, models.ours(role), items, sizes, rounds, role in batched))
+    return found

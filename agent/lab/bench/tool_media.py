@@ -85,8 +85,7 @@ def media(seed: int) -> Bench:
     image, boxes, masks = things_of(scene)
     small = scene_of(seed, _SIDE, (1, 2))
     small_image, _, small_masks = things_of(small)
-    quiet = SpeechConfig(noisy=0.0, reverberant=0.0)
-    speech = Audio.from_samples(render_speech(seed, quiet, split="demo").samples, _RATE)
+    speech = speech_of(seed)
     sounds = render_sounds(seed, SoundConfig(seconds=(3.9, 4.0)), split="demo")
     clip = render_clip(seed, ClipConfig(seconds=(3.0, 3.0), count=(2, 2)), split="demo")
     heard = np.resize(speech.mono(SOUND_RATE), round(clip.seconds * SOUND_RATE))[:, None]
@@ -104,7 +103,7 @@ def media(seed: int) -> Bench:
         images=tuple(things_of(scene_of(seed * 100 + number))[0] for number in range(1, 9)),
         small=small_image,
         small_masks=small_masks,
-        page=_page(),
+        page=page(),
         depth=Depth.of(slope.reshape(scene.image.shape[:2]), image, "metres"),
         speech=speech,
         sound=Audio.from_samples(sounds.samples, _RATE),
@@ -125,7 +124,13 @@ def things_of(scene: Scene) -> tuple[Image, Boxes, Masks]:
     return image, boxes, Masks.of(np.stack([scene.mask(index) for index in seen]), image, labels)
 
 
-def _page() -> Image:
+def speech_of(seed: int) -> Audio:
+    """A sentence, without noise."""
+    quiet = SpeechConfig(noisy=0.0, reverberant=0.0)
+    return Audio.from_samples(render_speech(seed, quiet, split="demo").samples, _RATE)
+
+
+def page() -> Image:
     """Lines of print on white."""
     board = Pil.new("RGB", (640, 200), "white")
     draw, font = ImageDraw.Draw(board), ImageFont.load_default(size=28)

@@ -22,7 +22,6 @@ from ..figures import Figures, Target
 from ..mini.shipped import PROFILE
 
 if TYPE_CHECKING:
-    from .tool_media import Bench
     from .tool_models import Models
 
 FIGURES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -83,16 +82,15 @@ def measure(
         f"device {device}, {os.environ.get('OMP_NUM_THREADS', 'all')} thread(s), CPUs {os.cpu_count()}"
     )
     with TemporaryDirectory(prefix="panmodal-bench-") as folder, _quiet():
-        from .tool_media import media
         from .tool_models import Models
 
-        cache, bench = Path(folder), media(seed + 1)
+        cache = Path(folder)
         for part in chosen:
             began = time.perf_counter()
             if part == "overhead":
-                _overhead(figures, bench, Models(cache), size, only, progress)
+                _overhead(figures, Models(cache), size, seed, only, progress)
             elif part == "batches":
-                _batches(figures, bench, Models(cache, device), device, size, seed)
+                _batches(figures, Models(cache, device), device, size, seed)
             elif part == "prompts":
                 _prompts(figures, cache, device, size, seed, vit_b)
             else:
@@ -103,17 +101,19 @@ def measure(
 
 def _overhead(
     figures: Figures,
-    bench: Bench,
     models: Models,
     size: Size,
+    seed: int,
     only: Sequence[str],
     progress: Callable[[int, int], None],
 ) -> None:
+    from .tool_media import media
     from .tool_models import ModelTools
     from .tool_pairs import MILLISECONDS, SHARE, compare
     from .tool_plain import NOT_SERVED, OURS, PlainTools
     from .tool_store import store_cost
 
+    bench = media(seed + 1)
     model_tools, plain_tools = ModelTools(bench, models), PlainTools(bench)
     sides: list[tuple[Any, str]] = [(each, name) for each in (plain_tools, model_tools) for name in each.names()]
     wanted = [(side, name) for side, name in sides if not only or name in only]
@@ -143,10 +143,10 @@ def _overhead(
     figures.values["composed_over"] = float(sum(not cost.met for cost in composed))
 
 
-def _batches(figures: Figures, bench: Bench, models: Models, device: str, size: Size, seed: int) -> None:
+def _batches(figures: Figures, models: Models, device: str, size: Size, seed: int) -> None:
     from .tool_batches import measure_batches
 
-    curves = measure_batches(bench, models, device, sizes=size.sizes, rounds=size.batch_rounds, seed=seed)
+    curves = measure_batches(models, device, sizes=size.sizes, rounds=size.batch_rounds, seed=seed)
     figures.lines += [
         "",
         f"items a second over one at a time, medians of {size.batch_rounds} rounds (quartiles of the largest)",
