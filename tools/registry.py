@@ -93,6 +93,7 @@ BUILTIN = MappingProxyType(
         "summarise": ".text.summarise:summarise",
         "transcript_text": ".text.transcript_text:transcript_text",
         "translate": ".text.translate:translate",
+        "written_text": ".text.written_text:written_text",
         "fetch": ".files.fetch:fetch",
     }
 )
