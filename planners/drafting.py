@@ -68,6 +68,7 @@ class Draft:
         self._refs: dict[str, str] = {}
         self._lists: set[str] = set()
         self._last = _Last()
+        self._made: dict[str, str] = {}  # what wishes gave, the latest of each kind: "it", "the summary"
         self._replaced: dict[str, str] = {}
         self._edited: dict[str, str] = {}
         self.superseded: set[str] = set()
@@ -100,6 +101,8 @@ class Draft:
             refs = [self._goal(wish, _nth(number)) for number in images]
         kind = wish.match.tool.returns.kind if wish.match else None
         self._last = _Last(wish.things, refs[-1], kind, images)
+        if kind is not None:
+            self._made[kind] = refs[-1]
         return refs
 
     def value(self, kind: str, wish: Wish, image: str = "", many: bool = False) -> str:
@@ -177,9 +180,12 @@ class Draft:
             elif param.kind is not None:
                 if param.optional and (filled or not wish.named or param.name not in (asked or {param.name})):
                     continue
-                words = self._words(param, wish) if goal and param.literal else ""
+                literal = goal and param.literal
+                words = self._words(param, wish) if literal else ""
+                pointed = self._made.get(param.kind) if literal and self._slot(param, wish) else None
                 try:
-                    args[param.name] = quote(words) if words else self.value(param.kind, wish, image, param.many)
+                    told = quote(words) if words else pointed
+                    args[param.name] = told or self.value(param.kind, wish, image, param.many)
                 except CannotBuild:
                     if not param.optional:
                         raise
@@ -245,15 +251,16 @@ class Draft:
     def _recalled(self, wish: Wish) -> Wish:
         """The wish with "it" and "the largest one" replaced by what the wish before named or made."""
         self._replaced = {}
-        if not wish.things or not wish.things[0].pronoun or wish.match is None:
+        thing = wish.things[0] if wish.things else None
+        if wish.match is None or not (thing.pronoun if thing else _points(wish.clause)):
             return wish
-        last, thing = self._last, wish.things[0]
-        wanted = needs(wish.match.tool)
-        if last.kind is not None and last.ref and wanted and set(wanted) == {last.kind} and not thing.values:
+        last, wanted = self._last, set(needs(wish.match.tool))
+        if last.kind is not None and last.ref and wanted == {last.kind} and not (thing and thing.values):
             self._replaced = {last.kind: last.ref}
-            self.superseded.add(last.ref)
+            if wish.match.tool.returns.kind == last.kind:  # "describe it and draw that" asks for both
+                self.superseded.add(last.ref)
             return replace(wish, things=())
-        if not last.things:
+        if thing is None or not last.things:
             return wish
         said = {_tool_of(value, self.tools) for value in thing.values}
         kept = [value for value in last.things[0].values if _tool_of(value, self.tools) not in said]
@@ -271,6 +278,11 @@ class Draft:
             if kind not in sources(others, self.tools):
                 kinds.append(kind)
         return kinds or ["text"]  # the request itself is all there is to work on
+
+
+def _points(clause: Clause) -> bool:
+    """Whether a wish that names nothing says "it": "draw a star and enlarge it"."""
+    return any(find(phrase, clause.stems) >= 0 for phrase in lexicon().pronouns)
 
 
 def _nth(number: int) -> str:

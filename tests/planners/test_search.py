@@ -213,6 +213,29 @@ def test_a_text_is_what_the_wish_says_or_what_it_points_to(
     assert chained(text, pictures=pictures, want=want, roles=ROLES | {"image_generator", "captioner"}) == steps
 
 
+ALL_ROLES = ROLES | {"image_generator", "captioner", "tts", "asr", "summariser", "translator"}
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "answer"),
+    [
+        # What a wish made is what the next one points to, made once; both are answers where they are of two kinds.
+        ("describe the picture, then draw it and read it aloud",
+         ["perceive describe the picture", "generate_image", "speak"], ["$s1", "$s2", "$s3"]),
+        ("caption the picture and translate it into French", ["caption", "translate french"], ["$s2"]),
+        ("draw a red star and enlarge it", ["generate_image a red star", "upscale"], ["$s2"]),
+        ("blur the star and make it larger", ["detect star", "segment", "blur", "upscale"], ["$s4"]),
+    ],
+)  # fmt: skip
+def test_wishes_take_up_what_others_made(text: str, steps: list[str], answer: list[str]) -> None:
+    pictures = 0 if text.startswith("draw") else 1
+    assert chained(text, pictures=pictures, roles=ALL_ROLES) == steps
+    plan = planned(text, pictures=pictures, roles=ALL_ROLES)
+    assert plan.answer == answer
+    made = {"perceive": "$s1", "caption": "$s1", "blur": "$s3"}.get(plan.steps[-2].tool)
+    assert made is None or made in plan.steps[-1].args.values()
+
+
 def test_a_way_has_one_tool_at_least_and_says_what_it_loses() -> None:
     tools = REGISTRY.tools()
     again = way(["image"], "image", tools)
