@@ -16,7 +16,7 @@ from ...tools.text.asking import guidance_tokenizer
 from ..base import Request
 from ..plan import Step
 from ..shapes import of_kind, of_return
-from .prompt_format import NormalForm, known_words
+from .prompt_format import NormalForm, known_words, latest
 from .spans import request_spans
 from .step_grammar import DONE, END_OF_PLAN, HEAD, NEXT, Value, answer_grammar, step_grammar
 
@@ -36,7 +36,8 @@ class PlanConstraint:
     def __init__(self, request: Request, tools: Sequence[Tool], known: Collection[str] | None) -> None:
         self.request, self.tools = request, {tool.name: tool for tool in tools}
         self.form = NormalForm(request.text, known) if known is not None else None
-        closed = {str(value) for tool in tools for param in tool.params for value in _options(param.schema)}
+        narrowing = [tool for tool in tools if any(param.kind in ("boxes", "masks") for param in tool.params)]
+        closed = {str(value) for tool in narrowing for param in tool.params for value in _options(param.schema)}
         self.spans = request_spans(request.text, self.form, closed)
         self.given = list(given_values(request.kinds, request.thread, normal=self.normal))
 
@@ -70,7 +71,7 @@ class PlanConstraint:
             tool = self.tools[step["tool"]]
             for param in tool.params:
                 value = step["args"].get(param.name)
-                if value is not None and param.kind is None:
+                if value is not None and (param.kind is None or param.literal):
                     step["args"][param.name] = _restored(value, self.form, _options(param.schema))
         return json.dumps(plan, ensure_ascii=False, separators=(",", ":"))
 
@@ -141,7 +142,7 @@ def given_values(kinds: Sequence[str], thread: Mapping[str, str], *, normal: boo
         if count > 1:
             yield Value(f"$in.{kind}[*]", shape.listed())
     for name, kind in thread.items():
-        if not normal or "_" not in name:
+        if not normal or latest(name):
             yield Value(f"$thread.{name}", of_kind(kind), not normal)
 
 
@@ -157,7 +158,10 @@ def _restored(value: Any, form: NormalForm, options: Sequence[Any]) -> Any:
     if not isinstance(value, str) or value.startswith("$"):
         return value
     bare = value.strip()
-    return bare if bare in options else form.restore(value) or bare
+    if bare in options:
+        return bare
+    told = form.restore(value) or bare
+    return f"${told}" if told.startswith("$") else told  # "$5 off" is no reference
 
 
 def _body(piece: str) -> str:

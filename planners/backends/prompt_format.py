@@ -45,6 +45,11 @@ class Word:
     end: int
 
 
+def latest(name: str) -> bool:
+    """Whether a name of the thread is the latest artifact of its kind: those before it end in a number (`image_1`)."""
+    return re.search(r"_\d+$", name) is None
+
+
 def words(text: str) -> list[Word]:
     """The words of a request in order; white space is dropped, everything else belongs to some word."""
     return [Word(m.group().lower().replace("’", "'"), m.start(), m.end()) for m in _WORD.finditer(text)]
@@ -107,7 +112,7 @@ class NormalForm:
             attachments: kinds of the attachments in the order given, e.g. `["image", "image"]`.
             thread: names that the thread knows, e.g. `["image", "boxes"]`; suffixed names (`image_1`) are left out.
         """
-        names = [name for name in thread if "_" not in name]
+        names = [name for name in thread if latest(name)]
         told = THREAD + "".join(f" {name}" for name in sorted(names)) if names else ""
         return IN + "".join(f" {kind}" for kind in attachments) + told + REQUEST + self._request() + PLAN
 

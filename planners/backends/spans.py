@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from .prompt_format import NormalForm, Word
 from .prompt_format import words as split
-from .step_grammar import MORE, Spans, one_of, quoted
+from .step_grammar import MORE, Spans, quoted
 
 MAX_LABEL_WORDS = 5
-MAX_CLAUSE_WORDS = 32
 MAX_WORDS = 160  # of a request that spans are offered from; more would make grammars slow and answers no better
 
 
@@ -32,11 +31,6 @@ STOP_WORDS = _set("""
 # In normal form nor with one of these: for the small models a request speaks of its picture, not of one in it.
 PICTURES = _set("picture photo image photograph scene drawing pictures photos images photographs scenes drawings "
                 "图 图片 照片 图像 画面 相片")  # fmt: skip
-# What may stand between the labels of one list.
-JOINERS, ARTICLES = _set("and or & , / 和 或 、 ， 与"), _set("the a an all any of every each")
-# The words before which a clause may end without a mark. It may begin with any word: requests lead up to a question in
-# too many ways to list.
-CLOSERS = _set("and then also next please thanks for & as after afterwards but plus finally")
 
 
 def request_spans(text: str, form: NormalForm | None = None, closed: Collection[str] = ()) -> Spans:
@@ -44,7 +38,7 @@ def request_spans(text: str, form: NormalForm | None = None, closed: Collection[
 
     Labels are short spans without stop words at their ends, listed in the order of the request. Free strings are any
     spans. In normal form labels have no stop words inside either (but "of"), nor words that are values of a closed set
-    (`closed`, such as colours) beside others, and free strings are whole clauses: there the only one is a question.
+    (`closed`, such as colours) beside others.
     """
     words = (split(text) if form is None else form.words)[:MAX_WORDS]
     normal = form is not None
@@ -69,69 +63,38 @@ def request_spans(text: str, form: NormalForm | None = None, closed: Collection[
         apart = texts & set(closed) or any(_is_stop(text) for text in texts - {"of"})
         return not texts & PICTURES and (len(inside) == 1 or not apart)
 
-    labels, found = _label_lists(words, told, may_name, apart=not normal)
+    labels, found = _label_lists(words, told, may_name)
     definitions = ""
-    if not normal and words:
-        starts = [word.start for word in words]
-        chunks = [_inside(text[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=True)]
-        parts = json.dumps({"substring_chunks": chunks}, ensure_ascii=False)
+    if words:
+        ends = [word.start for word in words[1:]] + [len(text)]
+        told_each = [told(i, i) for i in range(len(words))] if normal else [
+            _inside(text[word.start : end]) for word, end in zip(words, ends, strict=True)
+        ]  # fmt: skip
+        parts = json.dumps({"substring_chunks": told_each}, ensure_ascii=False)
         definitions = f"TEXT: /(?s:.+)/ & ANY_TEXT\nANY_TEXT: %regex {parts}\n"
-    elif words:
-        clauses = one_of(quoted(told(first, last)) for first, last in _clauses(text, words))
-        definitions = f"TEXT: {clauses}\n" if clauses else ""
     return Spans(labels, "TEXT" if definitions else None, found + definitions, pad)
 
 
 def _label_lists(
-    words: Sequence[Word], told: Callable[[int, int], str], may_name: Callable[[int, int], bool], *, apart: bool
+    words: Sequence[Word], told: Callable[[int, int], str], may_name: Callable[[int, int], bool]
 ) -> tuple[str | None, str]:
     """A Lark terminal of lists of labels, and its definitions.
 
-    AT_i are the lists whose first label begins at word i, FROM_i those that begin there or later. The labels of a list
-    stand in the order of the request; unless `apart`, with nothing but "and", "or", commas and articles in between.
+    FROM_i are the lists whose first label begins at word i or later. Labels stand in the order of the request.
     """
     lines: list[str] = []
-    at: dict[int, str] = {}
     later: list[str | None] = [None] * (len(words) + 1)  # FROM_i, if there is any
     for first in reversed(range(len(words))):
         options = []
         for last in range(first, min(first + MAX_LABEL_WORDS, len(words))):
             if may_name(first, last):
-                more = later[last + 1] if apart else one_of(at[i] for i in _joined(words, last + 1) if i in at)
+                more = later[last + 1]
                 options.append(quoted(told(first, last)) + (f" ({quoted(MORE)} {more})?" if more else ""))
         later[first] = later[first + 1]
         if options:
-            at[first] = f"AT_{first}"
-            lines.append(f"AT_{first}: {' | '.join(options)}\n")
+            lines.append(f"FROM_{first}: {' | '.join([*options, *filter(None, [later[first + 1]])])}\n")
             later[first] = f"FROM_{first}"
-            lines.append(f"FROM_{first}: {' | '.join(filter(None, (at[first], later[first + 1])))}\n")
     return later[0], "".join(lines)
-
-
-def _joined(words: Sequence[Word], place: int) -> Iterable[int]:
-    """Where a label may begin that is joined to one that ends before `place`."""
-    joined = False
-    while place < len(words) and words[place].text in JOINERS | ARTICLES:
-        joined = joined or words[place].text in JOINERS
-        place += 1
-        if joined:
-            yield place
-
-
-def _clauses(text: str, words: Sequence[Word]) -> Iterable[tuple[int, int]]:
-    """First and last word of everything that may be a clause."""
-    lines = [text.count("\n", 0, word.start) for word in words]
-    lasts = [place for place in range(len(words)) if _ends(words, place, lines)]
-    for first in range(len(words)):
-        if not _is_mark(words[first]):
-            yield from ((first, last) for last in lasts if first <= last < first + MAX_CLAUSE_WORDS)
-
-
-def _ends(words: Sequence[Word], place: int, lines: Sequence[int]) -> bool:
-    """Whether a clause may end with this word."""
-    if _is_mark(words[place]) or place + 1 == len(words) or lines[place] < lines[place + 1]:
-        return not _is_mark(words[place])
-    return _is_mark(words[place + 1]) or words[place + 1].text in CLOSERS
 
 
 def _may_bound(word: Word) -> bool:

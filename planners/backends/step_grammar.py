@@ -17,6 +17,7 @@ from typing import Any
 from ...tools.contract import Tool
 from ...tools.signature import Param
 from ..shapes import Shape
+from .numbers import number_pattern
 
 NEXT, DONE = ",", '],"answer":["'
 MORE, END_OF_PLAN = '","', '"]}'
@@ -186,10 +187,8 @@ def _literal(schema: dict[str, Any], spans: Spans) -> str | None:
         return None if spans.text is None else _in_quotes(spans.text)
     if kind == "boolean":
         return '("true" | "false")'
-    if kind == "integer":
-        return "/-?(0|[1-9][0-9]{0,5})/"
-    if kind == "number":
-        return r"/-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,4})?/"
+    if kind in ("integer", "number"):
+        return f"/{number_pattern(schema)}/"
     if kind == "array":
         items = schema.get("items", {})
         if items.get("type") == "string" and "enum" not in items:
