@@ -23,7 +23,7 @@ from ...world.acoustics import NOISES, RATE, Waveform, noise, power
 from ...world.sentences import HELD_OUT_WORDS, Sentence, is_held_out
 from ...world.sounds import render_sounds
 from ...world.speech import SpeechConfig, Utterance, render_speech
-from ..planner.catalog import Catalog
+from ..planner.catalog import LOOKING, Catalog, taught_registry
 from ..planner.phrasings import SLOT, own
 from ..planner.requests import Generator
 
@@ -86,7 +86,7 @@ class Speaker:
         self.seed, self.number = seed, number
         self.alphabet = Alphabet()
         self.phonemes = {name: place for place, name in enumerate(phonemes)}
-        self._requests = Generator(Catalog.read(None))
+        self._requests = Generator(Catalog.of(taught_registry(LOOKING)))
         self._words = _words()
         rng = np.random.default_rng([seed, 9])
         self.noises = [mel_power(noise(rng, round(_BANK * RATE), colour)) for colour in NOISES]

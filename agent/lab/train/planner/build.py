@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .catalog import Argument, Catalog, Facts
+from .catalog import MEDIA, Argument, Catalog, Facts
 from .nouns import Noun
 
 MAX_STEPS = 8
+_ALL = "[*]"
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,20 @@ class Build:
 
     Args:
         catalog: the tools.
-        base: reference of the medium, `$in.image[*]` for "each picture".
+        base: reference of the medium, `$in.image[*]` for "each picture"; empty where nothing is attached.
         boxes: reference of boxes that the thread already has and that "the largest one" means, if any.
+        together: whether `[*]` means all media at once and not each of them.
     """
 
-    def __init__(self, catalog: Catalog, base: str, boxes: str | None = None) -> None:
+    def __init__(self, catalog: Catalog, base: str, boxes: str | None = None, *, together: bool = False) -> None:
         self.catalog, self.base, self.known_boxes = catalog, base, boxes
-        self.each = base.endswith("[*]")
+        self.each = base.endswith(_ALL) and not together
         self.edited = base  # the medium as edited so far
         self.spoken = ""  # the boxes that the latest wish spoke of
+        self.also: list[str] = []  # kinds that have to be attached besides
         self.steps: list[dict[str, Any]] = []
         self.results: list[str] = []
+        self._steps: dict[str, dict[str, Any]] = {}  # by reference
         self._shared: dict[str, str] = {}
 
     def wish(self, wish: Wish, noun: Noun | None, values: Mapping[str, Any], medium: str | None = None) -> str:
@@ -44,7 +48,7 @@ class Build:
         Args:
             wish: the tool and what it is about.
             noun: what is named, None for the whole medium.
-            values: plain arguments by name.
+            values: plain arguments by name, and references of media besides the one that the wish is about.
             medium: a medium other than the base, e.g. the cut-out that "it" means.
         """
         facts = self.catalog[wish.tool]
@@ -54,27 +58,61 @@ class Build:
         start = medium or (self.edited if facts.edits or (pointing and same) else self.base)
         args: dict[str, Any] = {}
         for arg in facts.args:
-            if arg is facts.medium:
-                args[arg.name] = start
+            if arg.name in values:
+                if values[arg.name] != arg.default:
+                    args[arg.name] = values[arg.name]
+            elif arg is facts.medium:
+                args[arg.name] = self._taken(arg, start)
+            elif arg.kind in MEDIA:
+                if not arg.optional or arg.name == wish.about:
+                    args[arg.name] = self._brought(arg)
             elif arg.kind is not None:
                 if not arg.optional or arg.name == wish.about:
                     args[arg.name] = self._value(arg, noun)
             elif arg.type == "array" and noun is not None and wish.about == arg.name:
                 args[arg.name] = noun.labels
-            elif arg.name in values and values[arg.name] != arg.default:
-                args[arg.name] = values[arg.name]
-        if facts.finds and noun is not None:
-            done = self.boxes(noun)
-        else:
-            done = self.step(facts.name, **args)
+        done = self.boxes(noun) if facts.finds and noun is not None else self.step(facts.name, **args)
         if facts.edits and medium is None:
             self.edited = done
         self.results.append(done)
         return done
 
+    def _taken(self, arg: Argument, start: str) -> Any:
+        """The medium as an argument takes it: alone, or in a list where that is what it takes and one is at hand."""
+        if not arg.many:
+            return start if self.each else start.removesuffix(_ALL)
+        return start if start.endswith(_ALL) or self._lists(start) else [start]
+
+    def _lists(self, reference: str) -> bool:
+        """Whether a step gives a list."""
+        step = self._steps.get(reference)
+        return step is not None and ("each" in step or self.catalog[step["tool"]].lists)
+
+    def _every(self, reference: str) -> bool:
+        """Whether a reference of an `each` plan is to every one of the media, or to what was made of each."""
+        return reference == self.base or "each" in self._steps.get(reference, ())
+
+    def _brought(self, arg: Argument) -> Any:
+        """A medium that is attached beside the one that the wish is about, or all of the same kind."""
+        kind = str(arg.kind)
+        if self.base.startswith(f"$in.{kind}"):
+            return f"$in.{kind}{_ALL}"
+        if kind not in self.also:
+            self.also.append(kind)
+        return [f"$in.{kind}"] if arg.many else f"$in.{kind}"
+
+    def worded(self, reference: str, kind: str) -> str:
+        """A text of what a step made, where its kind holds words; a medium is itself. Raises LookupError."""
+        if kind in MEDIA:
+            return reference
+        wording = self.catalog.wording(kind)
+        if wording is None:
+            raise LookupError(f"no tool makes a text of {kind}")
+        return self.step(wording.name, **{wording.args[0].name: reference})
+
     def step(self, tool: str, **args: Any) -> str:
         """Add a step (or find the equal one) and give its reference. In `each` plans, collections become `$item`s."""
-        collections = [v for v in args.values() if isinstance(v, str) and v.startswith("$")] if self.each else []
+        collections = [v for v in args.values() if isinstance(v, str) and self._every(v)] if self.each else []
         distinct = list(dict.fromkeys(collections))
         if len(distinct) == 1:
             args = {k: "$item" if v == distinct[0] else v for k, v in args.items()}
@@ -88,6 +126,7 @@ class Build:
         if key not in self._shared:
             self._shared[key] = f"$s{len(self.steps) + 1}"
             self.steps.append({"id": f"s{len(self.steps) + 1}", **body})
+            self._steps[self._shared[key]] = self.steps[-1]
         return self._shared[key]
 
     def settle(self, placeholder: str, text: str) -> bool:
@@ -111,9 +150,8 @@ class Build:
     def _narrowed(self, noun: Noun) -> str:
         finder = self.catalog.finder
         found = noun.start
-        if found is None and noun.labels and finder is not None:
-            names = next(arg.name for arg in finder.args if arg.type == "array")
-            found = self._call(finder, None, {names: noun.labels})
+        if found is None and noun.labels and finder is not None and finder.names is not None:
+            found = self._call(finder, None, {finder.names.name: noun.labels})
         found = found or self.known_boxes
         assert found is not None, "boxes of nothing"
         for name, value in (("colour", noun.colour), ("by", noun.select)):
@@ -147,10 +185,12 @@ class Build:
                 args[need.name] = self.base
             elif need.kind is not None and not need.optional:
                 args[need.name] = self._value(need, noun)
+            elif need is maker.names and noun is not None:
+                args[need.name] = noun.labels
         return self.step(maker.name, **args)
 
 
 def _references(step: dict[str, Any]) -> list[str]:
-    each = step.get("each", [])
-    values = [*step["args"].values(), *([each] if isinstance(each, str) else each)]
-    return [v for v in values if isinstance(v, str) and v.startswith("$")]
+    values = [*step["args"].values(), step.get("each", [])]
+    flat = [one for value in values for one in (value if isinstance(value, list) else [value])]
+    return [one for one in flat if isinstance(one, str) and one.startswith("$")]

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
@@ -25,7 +24,6 @@ from .....planners.canonical import canonical
 from .....planners.checker import check
 from .....planners.plan import Plan
 from .....tools.errors import PanmodalError
-from .....tools.media.image import Image
 from .....tools.registry import Registry
 from ...figures import Figures, wilson
 from .catalog import Catalog, taught_registry
@@ -48,6 +46,13 @@ class Score:
     misses: list[tuple[str, str]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Attached:
+    """What a planner sees of an attachment."""
+
+    kind: str
+
+
 class Judge:
     """A planner LM and the registry that its plans are judged with."""
 
@@ -56,11 +61,10 @@ class Judge:
         vocabulary(self.tokenizer)  # raises where it is of another form
         self.model = planner_of(folder).eval()
         self.registry, self.generator = registry, Generator(Catalog.of(registry))
-        self.picture = Image.from_array(np.zeros((1, 1, 3), np.uint8))
 
     def request(self, example: Example) -> Request:
         """The example as the planner is given it."""
-        attachments = [self.picture] * len(example.attachments)
+        attachments: Any = [Attached(kind) for kind in example.attachments]
         return Request(example.text, attachments, thread={name: name for name in example.thread})
 
     def write(self, example: Example, *, constrained: bool) -> str:

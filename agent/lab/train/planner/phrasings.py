@@ -3,9 +3,11 @@
 The authors are language models that wrote in different roles, each without sight of the others' lines.
 
 An intent is a tool of the registry, or `tool:argument` where the tool can be about several things ("annotate:masks"),
-or `tool:` for the whole medium ("blur:"). Intents joined by "+" are several wishes said in one sentence; the slots of
-the second wish end in 2. Beside requests the files hold phrases: `np_largest` ("the biggest {n}"), `ref_all` ("all of
-them"), `join` (frames around {A} and {B}) and `polite` (frames around {A}).
+or `tool:` for the whole medium ("blur:"), or `tool@option` where the words mean one of the tool's choices
+("change_audio@louder"). Intents joined by "+" are several wishes said in one sentence, of which the next takes what
+the one before made, where it can; the slots of the second wish end in 2. Beside requests the files hold phrases:
+`np_largest` ("the biggest {n}"), `ref_all` ("all of them"), `join` (frames around {A} and {B}) and `polite` (frames
+around {A}).
 
 | slot | filled with |
 |---|---|
@@ -13,7 +15,9 @@ them"), `join` (frames around {A} and {B}) and `polite` (frames around {A}).
 | {pic} | the medium as it is spoken of |
 | {ref} | a phrase that points back to the first wish's things |
 | {tint} {place} | in questions: a colour, a place ("top left") |
-| {colour} … | a value of the tool's argument of that name |
+| {sound} | the name of a sound |
+| {piece} {other} {speech} | of several attached pictures one and another one; the attached recordings beside pictures |
+| {colour} {prompt} {to} … | a value of the tool's argument of that name |
 | {x|y} | x beside one thing, y beside several |
 
 A `[bracket]` marks the text that a tool is handed as its string argument. One line in ten of `en.tsv` and `zh.tsv`,
@@ -31,7 +35,7 @@ import random
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,11 +45,13 @@ from .catalog import MEDIA, Argument, Catalog, Facts
 
 FOLDER = Path(__file__).parent / "phrasings"
 LOOKS = Path(__file__).parent.parent / "mllm" / "phrasings.tsv"
-LOOKED = ("what_colour", "what_place", "caption", "background", "pattern", "size", "sign", "left_of", "above", "bigger")
+LOOKED = ("what_colour", "what_place", "caption", "background", "pattern", "size", "left_of", "above", "bigger")
+READ = "sign"
 THINGS = ("np", "pl", "n", "a")
+SOUND = "sound"
 _FEWEST = 25  # a tool with fewer lines, such as one that has its card only, is asked for as if it had so many
 PHRASES = ("np_", "ref_", "join", "polite")  # intents that are no requests
-FILLERS = ("pic", "ref", "tint", "place")
+FILLERS = ("pic", "ref", "tint", "place", "speech")
 SLOT = re.compile(r"\{([^{}]*)\}")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -78,10 +84,12 @@ class Phrasing:
         """Names of its slots in order, alternatives (`is|are`) left out."""
         return tuple(name for name in SLOT.findall(self.text) if "|" not in name)
 
-    def own(self, index: int) -> tuple[str, ...]:
-        """The slots of wish number `index` (from 0), without their number."""
+    def own(self, index: int, facts: Facts | None = None) -> tuple[str, ...]:
+        """The slots of wish number `index` (from 0), for a tool with these facts, without their number."""
         numbers = [re.fullmatch(r"(\w+?)(\d?)", name) for name in self.slots]
-        return tuple(m[1] for m in numbers if m and int(m[2] or 1) == index + 1 and m[1] not in FILLERS)
+        named = {arg.name for arg in facts.args} if facts else set()
+        fillers = [name for name in FILLERS if name not in named]
+        return tuple(m[1] for m in numbers if m and int(m[2] or 1) == index + 1 and m[1] not in fillers)
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,7 @@ def own(folder: Path = FOLDER) -> Iterator[Phrasing]:
     for language in ("en", "zh"):
         yield from read(folder / f"{language}.tsv")
         yield from read(folder / f"more-{language}.tsv", apart=False)
+        yield from read(folder / f"tools-{language}.tsv")
 
 
 def independent(folder: Path = FOLDER) -> Iterator[Phrasing]:
@@ -130,9 +139,16 @@ def looks(catalog: Catalog) -> Iterator[Phrasing]:
     asker = next((t for t in catalog.tools if any(arg.name == "question" for arg in t.args)), None)
     for line in LOOKS.read_text(encoding="utf-8").splitlines() if asker else ():
         kind, _, text = line.partition("\t")
-        if asker and kind in LOOKED:
+        if kind == READ and "read_text" in catalog:
+            yield Phrasing(("read_text",), text, held_out(line))
+        elif asker and kind in (*LOOKED, READ):
             text = text.replace("{c}", "{tint}").replace("{p}", "{place}")
             yield Phrasing((asker.name,), f"[{text}]", held_out(line))
+
+
+def tool_of(intent: str) -> str:
+    """The name of an intent's tool."""
+    return re.split("[:@]", intent)[0]
 
 
 def split_intent(intent: str, catalog: Catalog) -> tuple[Facts, str | None]:
@@ -140,25 +156,33 @@ def split_intent(intent: str, catalog: Catalog) -> tuple[Facts, str | None]:
 
     Raises KeyError for a tool that the catalogue does not have.
     """
-    name, colon, about = intent.partition(":")
-    facts = catalog[name]
+    facts, (_, colon, about) = catalog[tool_of(intent)], intent.partition("@")[0].partition(":")
     if colon:
         return facts, about or None
-    if facts.finds:
-        return facts, next(arg.name for arg in facts.args if arg.type == "array")
-    named = [arg for arg in facts.args if arg.kind in ("boxes", "masks", "points")]
-    required = [arg for arg in named if not arg.optional] or named
-    return facts, required[0].name if required else None
+    if facts.finds and facts.names is not None:
+        return facts, facts.names.name
+    named = [arg for arg in facts.args if arg.kind in ("boxes", "masks")]
+    required = [arg for arg in named if not arg.optional]
+    if required and len(named) > len(required):  # masks tell more than the boxes that are needed
+        return facts, named[-1].name
+    return facts, (required or named)[0].name if named else None
+
+
+def chosen(intent: str, facts: Facts) -> dict[str, str]:
+    """The choice that an intent stands for, by the name of its argument."""
+    _, at, option = intent.partition("@")
+    return {arg.name: option for arg in facts.args if at and option in arg.options}
 
 
 def of_cards(catalog: Catalog) -> Iterator[Phrasing]:
     """The example requests on the tools' cards as phrasings.
 
-    `{labels}` is what the tool is about; `{masks}` says that it is about masks. Examples of tools that only narrow down
-    ("the red {labels}") are no requests.
+    `{labels}` is what the tool is about; `{masks}` says that it is about masks. Examples of tools that only narrow
+    down ("the red {labels}") are no requests; those of tools that may take another medium besides do not say whether
+    they do.
     """
     for facts in catalog.tools:
-        if facts.narrows is not None:
+        if facts.narrows is not None or any(arg.kind in MEDIA and arg.optional for arg in facts.args):
             continue
         for example in facts.examples:
             about = next((f":{name}" for name in SLOT.findall(example) if name in ("boxes", "masks")), "")
@@ -167,10 +191,16 @@ def of_cards(catalog: Catalog) -> Iterator[Phrasing]:
             text = re.sub(r"\{(labels|masks|boxes)\}", "{np}" if _CHINESE.search(text) else "{pl}", text)
             if "{question}" in text:
                 continue
+            if (names := facts.names) is not None and not names.optional:  # names to choose from, no things
+                text = re.sub(r"\b(the )?\{(pl|np)\}", "{labels}", text)
             strings = texts(facts)
             if strings and "[" not in text and not any(f"{{{arg.name}}}" in text for arg in strings):
                 text = f"[{text}]"
-            whole = not about and not any(f"{{{slot}}}" in text for slot in THINGS)
+            told = any(f"{{{slot}}}" in text for slot in THINGS)
+            if told and names is not None and names.optional and not facts.finds:
+                about = f":{names.name}"
+            found = any(arg.kind in ("boxes", "masks") and not arg.optional for arg in facts.args)
+            whole = not about and not told and not found
             yield Phrasing((f"{facts.name}{about or (':' if whole else '')}",), text)
 
 
@@ -180,49 +210,70 @@ def texts(facts: Facts) -> list[Argument]:
     return [arg for arg in plain if not arg.options and not arg.optional]
 
 
-def _unmade(facts: Facts, catalog: Catalog, about: str | None = None) -> str | None:
-    """A kind that a required argument (or `about`) needs and that no tool of the catalogue makes, or None."""
-    for arg in facts.args:
-        if arg.kind is None or arg.kind in MEDIA or (arg.optional and arg.name != about):
-            continue
-        maker = catalog.maker(arg.kind)
-        if maker is None or _unmade(maker, catalog):
-            return arg.kind
-    return None
+def told_pair(facts: Facts, own: Collection[str]) -> bool:
+    """Whether what the tool is about is told by the names of two things ("{first}", "{second}")."""
+    names = [arg.name for arg in facts.args if arg.kind is None and arg.type == "string" and arg.name in own]
+    return len(names) == 2 and facts.args[0].kind == "boxes"
 
 
 def fault(phrasing: Phrasing, catalog: Catalog) -> str | None:
     """What is wrong with a request's phrasing, or None: every wish must have what its tool needs, and no other slot."""
     backwards = phrasing.slots.count("ref")
     numbered = "".join(str(i + 1) for i in range(1, len(phrasing.intents)))
+    made: str | None = None  # the kind that the wish before makes
     for index, intent in enumerate(phrasing.intents):
         try:
             facts, about = split_intent(intent, catalog)
         except KeyError:
             return f"no tool {intent!r}"
-        if kind := _unmade(facts, catalog, about):
+        own = phrasing.own(index, facts)
+        paired = told_pair(facts, own)
+        if kind := catalog.unmade(facts, about):
             return f"{intent}: no tool makes {kind}"
-        plain = {arg.name: arg for arg in facts.args if arg.kind is None and arg.type != "array"}
-        own = phrasing.own(index)
-        things = [slot for slot in own if slot in THINGS]
+        things = [slot for slot in own if slot in (*THINGS, SOUND)]
+        named = about is not None and about not in {arg.name for arg in facts.args if arg.kind in MEDIA}
         strings = texts(facts)
-        asked = bool(strings)
         if strings and "[" not in phrasing.text and strings[0].name not in own:
             return f"{intent}: no [bracket] for {strings[0].name}"
-        if about is not None and not things:
+        if named and not things and not paired:
             backwards -= 1
             if index == 0 or backwards < 0:
                 return f"{intent}: nothing is named"
-        if not asked and len(things) > (about is not None):
+        if "[" not in phrasing.text and len(things) > named:
             return f"{intent}: too many things are named"
-        if unknown := [slot for slot in own if slot not in THINGS and slot not in plain]:
+        takes = _told(facts, about)
+        if unknown := [slot for slot in own if slot not in (*THINGS, SOUND, "other", *takes)]:
             return f"{intent}: no argument {unknown[0]!r}"
-        if lacking := [a.name for a in plain.values() if not a.optional and a not in strings and a.name not in own]:
+        given = {*own, *chosen(intent, facts), *(arg.name for arg in strings)}
+        if lacking := [arg.name for arg in takes.values() if _lacks(arg, facts, given, made)]:
             return f"{intent}: no {{{lacking[0]}}}"
+        made = "text" if facts.gives and catalog.wording(facts.gives) else facts.gives
+        if "other" in own:
+            backwards = 0  # what was made is put onto the other one
     allowed = re.compile(rf"(\w+?)[{numbered or '0'}2]?")
     if any(not allowed.fullmatch(slot) for slot in phrasing.slots):
         return "a slot of no wish"
     return "more {ref} than wishes that need one" if backwards > 0 else None
+
+
+def _told(facts: Facts, about: str | None) -> dict[str, Argument]:
+    """The arguments that a wish may tell: plain ones, texts, and a second medium of one kind."""
+    told = {arg.name: arg for arg in facts.args if (arg.kind is None or arg.literal) and arg.name != about}
+    medium = facts.medium
+    second = (arg for arg in facts.args if medium and arg.kind == medium.kind and arg is not medium and not arg.many)
+    return told | {arg.name: arg for arg in second}
+
+
+def _lacks(arg: Argument, facts: Facts, given: Collection[str], made: str | None) -> bool:
+    """Whether an argument must be told and is not; a medium may be attached, or made by the wish before."""
+    if arg.optional or arg.name in given or arg is facts.medium and not _drawn(facts):
+        return False
+    return arg.kind is None or arg.kind != made
+
+
+def _drawn(facts: Facts) -> bool:
+    """Whether the tool makes something out of nothing but words, which its wish then has to say."""
+    return facts.medium is not None and facts.medium.literal and facts.gives in ("image", "video")
 
 
 def agreed(template: str, single: Mapping[str, bool]) -> str:
@@ -264,19 +315,21 @@ class Phrasings:
 
     def request(self, intent: str) -> bool:
         """Whether an intent is a request (and not a phrase or a frame) of one wish."""
-        return "+" not in intent and intent.partition(":")[0] in self.catalog
+        return "+" not in intent and tool_of(intent) in self.catalog
 
-    def medium(self, intent: str) -> str:
-        """The kind of medium that an intent is about."""
+    def medium(self, intent: str) -> str | None:
+        """The kind of medium that an intent is about, or None where its tool takes no artifact at all."""
         facts, _ = split_intent(intent, self.catalog)
         found = facts.medium
         while found is None:
-            made = next(arg.kind for arg in facts.args if arg.kind not in (None, *MEDIA))
+            made = next((arg.kind for arg in facts.args if arg.kind not in (None, *MEDIA) and not arg.optional), None)
+            if made is None:
+                return None
             maker = self.catalog.maker(made)
             if maker is None:
                 raise LookupError(f"no tool makes {made}")
             facts, found = maker, maker.medium
-        return str(found.kind)
+        return found.kind
 
     def draw(self, rng: random.Random, language: str, intent: str, split: str) -> Phrasing | None:
         """A phrasing of an intent ("several" for any of several wishes) for a split, or None where there is none.

@@ -1,9 +1,10 @@
 """Requests with gold plans: what the planner LM of `mini` is trained and tested on.
 
-A request is one to three wishes about one picture, a numbered picture, every picture, or the thread's picture. Its
-words come from the phrasings written by many hands (phrasings/), its tools from the catalogue, its nouns from words.py;
-half of the nouns are pseudo-words or rare ones, so that the model learns to copy spans instead of learning nouns. Later
-wishes may speak of what an earlier one found ("the largest one", "them", "it"), and then share its steps.
+A request is one to three wishes about one medium, a numbered one, every one of several, all of them together, the
+thread's, or none. Its words come from the phrasings written by many hands (phrasings/), its tools from the catalogue,
+its nouns from words.py; half of the nouns are pseudo-words or rare ones, so that the model learns to copy spans instead
+of learning nouns. Later wishes may speak of what an earlier one found ("the largest one", "them", "it"), and then share
+its steps, or take up what it made ("write it down and read it to me").
 
     generator = Generator(Catalog.read(None))
     generator.sample(random.Random(0), split="train") -> Example(text, attachments, thread, plan, kind, language)
@@ -22,12 +23,14 @@ from typing import Any
 
 from .....planners.backends.prompt_format import segmented, whole
 from .....tools.english import with_article
+from . import media
 from . import words as w
 from .build import MAX_STEPS, Build, Wish
-from .catalog import Argument, Catalog
+from .catalog import MEDIA, Catalog, Facts
 from .disturb import END, beside, blotted, misspelled, noisy
 from .nouns import Noun, Source, phrase, reference
-from .phrasings import SLOT, THINGS, Phrasing, Phrasings, agreed, split_intent, texts
+from .phrasings import SLOT, SOUND, THINGS, Phrasing, Phrasings, agreed, chosen, split_intent, texts, told_pair
+from .values import heard, value
 
 SPLITS = ("train", "seen", "forms", "nouns", "joined", "b_forms", "b_nouns", "b_joined")
 CHINESE = 0.4  # share of requests in Chinese
@@ -40,7 +43,7 @@ _TRAILS = re.compile(r"\{[AB]\} ?(?!(and|then|also|next|please|thanks|for|as|aft
 
 @dataclass(frozen=True)
 class Example:
-    """A request and the plan that it asks for; `kind` is single, joined, each, nth or thread."""
+    """A request and the plan that it asks for; `kind` is single, joined, each, nth, thread, all or pair."""
 
     text: str
     attachments: tuple[str, ...]
@@ -52,20 +55,26 @@ class Example:
 
 @dataclass(frozen=True)
 class _Setting:
-    """The medium that a request is about: its kind, how it is spoken of, and whether that must be said."""
+    """The media that a request is about: their kind and number, how they are spoken of, whether that must be said."""
 
     medium: str
     said: str
     must: bool
+    where: str
+    count: int
 
 
 @dataclass(frozen=True)
 class _Left:
-    """What a wish leaves for the next one: the things spoken of, and the medium that it made apart ("it")."""
+    """What a wish leaves for the next one: the things spoken of, and what it made apart ("it") with its kind."""
 
     noun: Noun | None
     boxes: str
     made: str | None
+    kind: str | None = None
+
+
+_Place = tuple[int, int]  # of a wish: number of its line, number in the line
 
 
 class _Unfit(Exception):
@@ -104,30 +113,89 @@ class _Draft:
     def example(self) -> Example:
         """The whole request; raises _Unfit."""
         lines = self._lines()
-        medium = self._medium(lines)
-        shares = (61, 10, 17, 12) if self.split == "train" else (70, 8, 11, 11)  # the rarer ones are the harder ones
-        where = self.rng.choices(("one", "nth", "each", "thread"), shares)[0]
-        if self.split.endswith(("forms", "nouns")):
-            where = "one"
-        count = 1 if where == "one" else self.rng.randint(2, 4)
-        index = self.rng.randrange(count)
-        nth = f"$in.{medium}[{index}]" if index else f"$in.{medium}"
-        base = {"one": f"$in.{medium}", "nth": nth, "each": f"$in.{medium}[*]", "thread": f"$thread.{medium}"}[where]
-        thread = self._thread(medium, where)
+        medium, self.onto = self._flow(lines)
+        where, count = self._where(lines, medium)
+        index = self.rng.randrange(count) if where == "nth" else 0
+        base = "" if medium is None else f"$in.{medium}" + {"each": "[*]", "all": "[*]"}.get(where, "")
+        if where == "thread":
+            base = f"$thread.{medium}"
+        elif index:
+            base = f"$in.{medium}[{index}]"
+        thread = self._thread(medium or "image", where)
         known = "$thread.boxes" if where == "thread" and "boxes" in thread else None
-        build = Build(self.catalog, base, known)
+        build = Build(self.catalog, base, known, together=where == "all")
+        said = media.spoken(self.rng, self.language, medium, _SPOKEN.get(where, where), index, count) if medium else ""
         must = where == "nth" or (where == "each" and self.s.chance(0.75))
-        setting = _Setting(medium, self._said(medium, where, index, count), must)
-        text = self._text(lines, build, setting)
+        text = self._text(lines, build, _Setting(medium or "", said, must, where, count))
         if not 1 <= len(build.steps) <= MAX_STEPS:
             raise _Unfit
         text = _atlantic(text) if self.language == "en" and self.s.chance(0.4) else text
-        plan = _verbatim(build.plan(), text)
-        if self.split == "train" and self.language == "zh" and not _whole(plan, text):
+        plan = _verbatim(build.plan(), text, self.catalog)
+        if self.split == "train" and self.language == "zh" and not _whole(plan, text, self.catalog):
             raise _Unfit
-        kind = where if where != "one" else "joined" if len(build.results) > 1 else "single"
-        attached = () if where == "thread" else (medium,) * count
-        return Example(text, attached, thread, plan, kind, self.language)
+        kind = where if where not in ("one", "none") else "joined" if len(build.results) > 1 else "single"
+        attached = () if where in ("thread", "none") else (medium or "",) * count
+        return Example(text, (*attached, *build.also), thread, plan, kind, self.language)
+
+    def _flow(self, lines: list[Phrasing]) -> tuple[str | None, set[_Place]]:
+        """The kind of medium that has to be there, and the wishes that take up what the one before made."""
+        base: str | None = None
+        made: tuple[str, bool] | None = None
+        onto: set[_Place] = set()
+        for number, line in enumerate(lines):
+            for index, intent in enumerate(line.intents):
+                facts, about = split_intent(intent, self.catalog)
+                need = self._need(line, index, intent, facts)
+                if need is not None:
+                    if made == need and (need[0] != base or need[0] == "text"):
+                        if not _whole_only(facts, about):
+                            raise _Unfit  # things are looked for in what is attached
+                        onto.add((number, index))
+                    elif base is None:
+                        base = need[0]
+                    elif base != need[0] or made == (base, True):
+                        raise _Unfit
+                made = self._makes(facts)
+        return base, onto
+
+    def _need(self, line: Phrasing, index: int, intent: str, facts: Facts) -> tuple[str, bool] | None:
+        """The kind of medium that a wish takes and whether several at once; None where its words are enough."""
+        own = line.own(index, facts)
+        if facts.medium is not None and facts.medium.literal and facts.medium.name in own:
+            return None
+        kind = self.phrasings.medium(intent)
+        return None if kind is None else (kind, facts.gathers and facts.medium is not None and facts.medium.many)
+
+    def _makes(self, facts: Facts) -> tuple[str, bool] | None:
+        """The kind of medium that a tool makes, as another one can take it, and whether it makes a list."""
+        if facts.gives in MEDIA:
+            return facts.gives, facts.lists
+        worded = facts.gives is not None and facts.gives not in ("boxes",) or facts.name == "read_text"
+        return ("text", False) if worded and facts.gives and self.catalog.wording(facts.gives) else None
+
+    def _where(self, lines: list[Phrasing], medium: str | None) -> tuple[str, int]:
+        """Which media the request is about, and how many are there."""
+        taking: list[Facts] = []
+        for number, line in enumerate(lines):
+            for index, intent in enumerate(line.intents):
+                facts, _ = split_intent(intent, self.catalog)
+                if (number, index) not in self.onto and self._need(line, index, intent, facts) is not None:
+                    taking.append(facts)
+        if any("{other" in line.text for line in lines):
+            if medium is None or any(facts.gathers for facts in taking):
+                raise _Unfit
+            return "pair", self.rng.choice((2, 2, 2, 3))
+        if medium is None:
+            return "none", 0
+        if any(facts.gathers for facts in taking):
+            if not all(facts.gathers for facts in taking):
+                raise _Unfit
+            return "all", self.rng.randint(2, 4)
+        shares = (61, 10, 17, 12) if self.split == "train" else (70, 8, 11, 11)  # the rarer ones are the harder ones
+        where = self.rng.choices(("one", "nth", "each", "thread"), shares)[0]
+        if self.split.endswith(("forms", "nouns")) or any("points" in _kinds(facts) for facts in taking):
+            where = "one"
+        return where, 1 if where in ("one", "thread") else self.rng.randint(2, 4)
 
     def _lines(self) -> list[Phrasing]:
         """One line of several wishes, or lines of one wish each that a frame will join."""
@@ -144,26 +212,10 @@ class _Draft:
             raise _Unfit
         return line
 
-    def _medium(self, lines: list[Phrasing]) -> str:
-        kinds = {self.phrasings.medium(intent) for line in lines for intent in line.intents}
-        if len(kinds) > 1:
-            raise _Unfit
-        return kinds.pop()
-
     def _thread(self, medium: str, where: str) -> tuple[str, ...]:
-        kinds: tuple[str, ...] = self.rng.choice(
-            ((medium,), (medium,), (medium, "boxes"), ("boxes", medium, "masks"), (medium, "text"))
-        )
-        return kinds if where == "thread" or self.s.chance(0.12) else ()
-
-    def _said(self, medium: str, where: str, index: int, count: int) -> str:
-        """How the medium is spoken of."""
-        language = self.language
-        last = where == "nth" and index == count - 1 and self.s.chance(0.3)
-        form = self.rng.choice([f for f in w.SAID[language][where] if not last or "{k}" in f])
-        ordinal = w.LAST[language] if last else w.ORDINAL[language][index]
-        text = form.format(p=self.rng.choice(w.MEDIUM[language][medium]), k=ordinal, d=index + 1)
-        return text.replace("第最后", "最后")
+        seen: tuple[tuple[str, ...], ...] = ((medium, "boxes"), ("boxes", medium, "masks"))
+        kinds = self.rng.choice(((medium,), (medium,), *(seen if medium == "image" else ()), (medium, "text")))
+        return tuple(dict.fromkeys(kinds)) if where == "thread" or self.s.chance(0.12) else ()
 
     def _text(self, lines: list[Phrasing], build: Build, setting: _Setting) -> str:
         """Fill and join the lines, adding their steps to the plan."""
@@ -175,7 +227,7 @@ class _Draft:
         for number, line in enumerate(lines):
             if number or (left is not None and self.s.chance(0.6)):
                 line = self._pointing(line, left)
-            text, left = self._filled(line, build, setting, left, first=number == 0)
+            text, left = self._filled(line, number, build, setting, left)
             parts.append(text)
         text = parts[0]
         for part in parts[1:]:
@@ -212,13 +264,17 @@ class _Draft:
         return replace(line, text=line.text.replace("{np}", "{ref}")) if about is not None else line
 
     def _filled(
-        self, line: Phrasing, build: Build, setting: _Setting, left: _Left | None, *, first: bool
+        self, line: Phrasing, number: int, build: Build, setting: _Setting, left: _Left | None
     ) -> tuple[str, _Left | None]:
         """One line with its slots filled, its steps added to the plan; and what it leaves to the next."""
-        values: dict[str, str] = {"pic": setting.said if first else self._again(setting, build, left)}
+        first, onto = number == 0, (number, 0) in self.onto
+        pic = setting.said if first else self._again(setting, build, left)
+        if onto and left is not None and left.kind is not None:
+            pic = media.pointing(self.rng, self.language, left.kind if left.kind in MEDIA else "text")
+        values: dict[str, str] = {"pic": pic}
         nouns: dict[str, Noun] = {}
         for index, intent in enumerate(line.intents):
-            left = self._wish(line, index, intent, build, left, values, nouns)
+            left = self._wish(line, (number, index), intent, build, setting, left, values, nouns)
         template = line.text
         if self.split == "train" and self.s.chance(0.38):
             change = self.rng.choices((noisy, blotted, misspelled), (10, 20, 8))[0]
@@ -237,7 +293,8 @@ class _Draft:
 
     def _again(self, setting: _Setting, build: Build, left: _Left | None) -> str:
         """The medium spoken of once more, in a later wish; "it" only where nothing else can be meant."""
-        free = self.language == "en" and not setting.must and left is None and build.edited == build.base
+        plain = left is None or left.noun is None
+        free = self.language == "en" and not setting.must and plain and build.edited == build.base
         return self.rng.choice(("it", setting.said)) if free else setting.said
 
     def _placed(self, text: str, line: Phrasing, setting: _Setting, *, first: bool) -> str:
@@ -246,7 +303,7 @@ class _Draft:
             return text
         if "[" in text:
             raise _Unfit  # the question would have to name it
-        inside = self.rng.choice(w.INSIDE[self.language]).format(pic=setting.said)
+        inside = self.rng.choice(media.INSIDE[self.language]).format(pic=setting.said)
         if self.language == "zh":
             return inside + text
         if self.s.chance(0.4):
@@ -255,42 +312,93 @@ class _Draft:
         return f"{text[: ending.start()] if ending else text} {inside}{ending[0] if ending else ''}"
 
     def _wish(
-        self, line: Phrasing, index: int, intent: str, build: Build, left: _Left | None,
+        self, line: Phrasing, place: _Place, intent: str, build: Build, setting: _Setting, left: _Left | None,
         values: dict[str, str], nouns: dict[str, Noun],
     ) -> _Left | None:  # fmt: skip
         """Add one wish's steps, and say how its slots are filled."""
         facts, about = split_intent(intent, self.catalog)
-        number = str(index + 1) if index else ""
-        given: dict[str, Any] = {}
-        for slot in line.own(index):
-            if slot in THINGS:
-                noun = self._noun(slot, intent, outside=about is not None)
-                nouns[slot + number] = noun
-                values[slot + number] = {"np": noun.text, "pl": noun.plural, "n": noun.bare}.get(
-                    slot, noun.bare if self.language == "zh" else with_article(noun.bare)
-                )
-            else:
-                values[slot + number], given[slot] = self._value(next(a for a in facts.args if a.name == slot))
-        if "[" in line.text and (strings := texts(facts)):
+        number = str(place[1] + 1) if place[1] else ""
+        given: dict[str, Any] = dict(chosen(intent, facts))
+        own = line.own(place[1], facts)
+        for slot in own:
+            self._slot(slot, number, intent, given, values, nouns)
+        self._beside(line, facts, about, given, values, build, setting, left)
+        if "[" in line.text and (strings := texts(facts)) and strings[0].name not in given:
             given[strings[0].name] = _ASKED
             self._fill(line, values, nouns)
-        named = next((nouns[slot + number] for slot in line.own(index) if slot in THINGS), None)
-        if about is None:
-            build.wish(Wish(facts.name, None), None, given)
-            return left
+        named = next((nouns[slot + number] for slot in own if slot in (*THINGS, SOUND)), None)
+        if told_pair(facts, own):
+            named = Noun([given[slot] for slot in own if slot in given], "", "", "")
+        taken = build.worded(left.made, left.kind) if place in self.onto and left and left.made and left.kind else None
+        if about is None or facts.medium is not None and about in _kinds(facts, names=True):
+            result = build.wish(Wish(facts.name, about), None, given, taken)
+            return self._leaves(facts, result, left, again=taken is not None)
         medium = None
         if named is None:
-            named, medium = self._pointed(left, facts.name, facts.edits)
+            named, medium = self._pointed(left, facts.name, facts.edits, setting)
             if medium is not None and "{pic}" in line.text:
                 raise _Unfit  # "cut out the star and blur it in the picture": the star, or the cut-out?
             values["ref"], nouns["ref"] = named.text, named
         if medium is not None:
-            return _Left(named, "", build.wish(Wish(facts.name, None), None, given, medium))
+            return _Left(named, "", build.wish(Wish(facts.name, None), None, given, medium), facts.gives)
         if named.colour is not None and given.get("colour") == named.colour:
             raise _Unfit  # painting the red star red
-        result = build.wish(Wish(facts.name, about), named, given)
-        apart = facts.medium is not None and facts.gives == facts.medium.kind and not facts.edits
-        return _Left(named, build.spoken, result if apart else None)
+        result = build.wish(Wish(facts.name, about), named, given, taken)
+        return self._leaves(facts, result, _Left(named, build.spoken, None), again=taken is not None)
+
+    def _leaves(self, facts: Facts, result: str, left: _Left | None, *, again: bool) -> _Left | None:
+        """What a wish leaves behind: what it made, where that is a medium of its own (or was made of one: `again`)."""
+        if (facts.edits and not again) or self._makes(facts) is None:
+            return left
+        return replace(left or _Left(None, "", None), made=result, kind=facts.gives)
+
+    def _slot(
+        self, slot: str, number: str, intent: str, given: dict[str, Any], values: dict[str, str], nouns: dict[str, Noun]
+    ) -> None:
+        """Fill one slot of a wish: with a thing, a sound, or a value of the argument of that name."""
+        facts, about = split_intent(intent, self.catalog)
+        if slot in THINGS:
+            labels = about is not None and facts.names is not None and about == facts.names.name and not facts.finds
+            noun = self._noun(slot, intent, outside=about is not None, plain=labels)
+            nouns[slot + number] = noun
+            values[slot + number] = {"np": noun.text, "pl": noun.plural, "n": noun.bare}.get(
+                slot, noun.bare if self.language == "zh" else with_article(noun.bare)
+            )
+        elif slot == SOUND:
+            values[slot + number], names = heard(self.s)
+            nouns[slot + number] = Noun(names, names[0], names[0], names[0], True)
+        elif slot not in ("other", "piece"):
+            arg = next(arg for arg in facts.args if arg.name == slot)
+            try:
+                values[slot + number], given[slot] = value(self.s, facts.name, arg)
+            except LookupError:
+                raise _Unfit from None
+
+    def _beside(
+        self, line: Phrasing, facts: Facts, about: str | None, given: dict[str, Any], values: dict[str, str],
+        build: Build, setting: _Setting, left: _Left | None,
+    ) -> None:  # fmt: skip
+        """Media besides the one that a wish is about: another picture to paste onto, recordings for pictures."""
+        speech = next((arg for arg in facts.args if arg.name == about and arg.kind in MEDIA), None)
+        if speech is not None and speech.kind is not None:
+            several = self.s.chance(0.5)
+            values["speech"] = media.spoken(self.rng, self.language, speech.kind, "all" if several else "one")
+            given[speech.name] = f"$in.{speech.kind}[*]" if several else [f"$in.{speech.kind}"]
+            build.also += [speech.kind] * (2 if several else 1)
+        slots = [slot for slot in ("piece", "other") if f"{{{slot}" in line.text]
+        if slots and facts.medium is not None and any(arg.name == "piece" for arg in facts.args):
+            if setting.count < 2 or "other" not in slots:
+                raise _Unfit
+            kind, piece = setting.medium, "piece" in slots
+            others = self.rng.sample(range(setting.count), 2) if piece else [0, self.rng.randrange(1, setting.count)]
+            for slot, at in zip(("piece", "other"), others, strict=True):
+                said = media.spoken(self.rng, self.language, kind, "nth", at, setting.count)
+                values[slot] = values[f"{slot}2"] = said
+                given[facts.medium.name if slot == "other" else slot] = f"$in.{kind}[{at}]" if at else f"$in.{kind}"
+            if not piece:
+                if left is None or left.made is None:
+                    raise _Unfit
+                given["piece"], values["ref"] = left.made, self.s.said("ref_one", "it")
 
     def _fill(self, line: Phrasing, values: dict[str, str], nouns: dict[str, Noun]) -> None:
         """Fill the slots of a question that belong to no wish: a second thing, a colour, a place."""
@@ -301,37 +409,40 @@ class _Draft:
                 nouns[slot] = noun = phrase(self.s, kind, select=False)
                 values[slot] = {"np": noun.text, "pl": noun.plural, "n": noun.bare}.get(kind, with_article(noun.bare))
 
-    def _pointed(self, left: _Left | None, tool: str, edits: bool) -> tuple[Noun, str | None]:
+    def _pointed(self, left: _Left | None, tool: str, edits: bool, setting: _Setting) -> tuple[Noun, str | None]:
         """What {ref} says, and the medium that it means where that is a cut-out rather than things in the picture."""
         if left is None or left.noun is None:
             raise _Unfit
-        if left.made is None:
+        if left.made is None or left.kind != setting.medium:
+            if not left.boxes:
+                raise _Unfit  # nothing was found that could be pointed at
             return reference(self.s, left.noun, left.boxes), None
         if not edits or self.s.line(f"{tool}:") is None:
             raise _Unfit  # "cut out the star and paint it red": which of the two is meant?
         return reference(self.s, left.noun, "", single=True), left.made
 
-    def _noun(self, slot: str, intent: str, *, outside: bool) -> Noun:
+    def _noun(self, slot: str, intent: str, *, outside: bool, plain: bool) -> Noun:
         counted = intent == "count"
         single = False if counted else True if intent in ("colour", "locate") and self.s.chance(0.7) else None
-        return phrase(self.s, slot, select=not counted and outside, single=single)
-
-    def _value(self, arg: Argument) -> tuple[str, Any]:
-        """A plain argument's value: as it is said, and as the plan has it."""
-        if arg.name == "colour":
-            return self.s.colour()
-        if arg.options:
-            value = self.rng.choice(arg.options)
-            return value, value
-        if arg.type in ("integer", "number"):
-            number = self.rng.randint(1, 90)
-            return str(number), number if arg.type == "integer" else float(number)
-        if arg.type == "string":
-            text = phrase(self.s, "np").text
-            return text, text
-        raise _Unfit
+        noun = phrase(self.s, slot, select=not counted and outside and not plain, single=single)
+        if plain and noun.colour is not None:
+            raise _Unfit  # nothing narrows down what the tool looks for
+        return noun
 
 
+def _kinds(facts: Facts, *, names: bool = False) -> set[str | None]:
+    """The kinds of media that a tool takes, or the names of the arguments that take them."""
+    return {arg.name if names else arg.kind for arg in facts.args if arg.kind in MEDIA}
+
+
+def _whole_only(facts: Facts, about: str | None) -> bool:
+    """Whether a tool takes its medium, and nothing that has to be found in it."""
+    found = [arg for arg in facts.args if arg.kind is not None and arg.kind not in MEDIA]
+    plain = all(arg.optional and arg.name != about for arg in found) and not facts.finds
+    return plain and sum(arg.kind in MEDIA and not arg.optional for arg in facts.args) == 1
+
+
+_SPOKEN = {"pair": "nth"}
 _ASKED = "\0asked"  # stands for the bracket until it is filled
 
 
@@ -349,23 +460,31 @@ _AMERICAN = w.AMERICAN | {british.capitalize(): said.capitalize() for british, s
 _BRITISH = re.compile(rf"\b({'|'.join(_AMERICAN)})")
 
 
-def _whole(plan: dict[str, Any], text: str) -> bool:
-    """Whether the plan's labels begin and end where words do: others cannot be copied, and so not be learnt."""
+def _spans(step: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
+    """The arguments of a step that are words of the request."""
+    closed = {arg.name for arg in catalog[step["tool"]].args if arg.options}
+    told = {name: value for name, value in step["args"].items() if name not in closed}
+    return {name: value for name, value in told.items() if any(not one.startswith("$") for one in _listed(value))}
+
+
+def _listed(value: Any) -> list[str]:
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
+
+
+def _whole(plan: dict[str, Any], text: str, catalog: Catalog) -> bool:
+    """Whether the plan's spans begin and end where words do: others cannot be copied, and so not be learnt."""
     words = segmented(text)
-    labels = [label for step in plan["steps"] for label in step["args"].get("labels", ())]
-    return all(whole(label, text, words) is not None for label in labels)
+    spans = [span for step in plan["steps"] for value in _spans(step, catalog).values() for span in _listed(value)]
+    return all(whole(span, text, words) is not None for span in spans)
 
 
-def _verbatim(plan: dict[str, Any], text: str) -> dict[str, Any]:
+def _verbatim(plan: dict[str, Any], text: str, catalog: Catalog) -> dict[str, Any]:
     """The plan with its spans in the request's own capitals; raises _Unfit where one is no span of the request."""
     low = text.lower()
     for step in plan["steps"]:
-        for name, value in step["args"].items():
-            listed = value if isinstance(value, list) else [value] if name == "question" else []
-            said = [_apart(span.lower(), low) for span in listed]
-            if said:
-                own = [text[start:end] for start, end in said]
-                step["args"][name] = own if isinstance(value, list) else own[0]
+        for name, told in _spans(step, catalog).items():
+            own = [text[start:end] for start, end in (_apart(span.lower(), low) for span in _listed(told))]
+            step["args"][name] = own if isinstance(told, list) else own[0]
     return plan
 
 

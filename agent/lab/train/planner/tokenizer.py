@@ -16,7 +16,17 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from .....planners.backends.prompt_format import END, FORM, MARKS, PAD, SPECIALS, NormalForm, known_words, segmented
+from .....planners.backends.prompt_format import (
+    END,
+    FORM,
+    MARKS,
+    PAD,
+    SPECIALS,
+    NormalForm,
+    known_words,
+    segmented,
+    whole,
+)
 from .build import MAX_STEPS
 from .catalog import Catalog
 from .requests import Example, Generator
@@ -61,8 +71,8 @@ def vocabulary(tokenizer: PreTrainedTokenizerFast) -> frozenset[str]:
 def written(example: Example, known: Collection[str], marks: Sequence[str] = MARKS) -> tuple[str, str]:
     """The prompt of an example, and its plan as the model writes it.
 
-    The plan is compact JSON, every string argument that is no reference in normal form: a colour is then the very token
-    that the request has, and is copied like a label.
+    The plan is compact JSON, every string argument that is a span of the request in normal form: a colour is then the
+    very token that the request has, and is copied like a label. So begins one of a tool's choices that is no span.
 
     Args:
         example: the request and its plan.
@@ -81,7 +91,9 @@ def written(example: Example, known: Collection[str], marks: Sequence[str] = MAR
 def _told(value: Any, form: NormalForm) -> Any:
     if isinstance(value, list):
         return [_told(one, form) for one in value]
-    return form.told(value) if isinstance(value, str) and not value.startswith("$") else value
+    if not isinstance(value, str) or value.startswith("$"):
+        return value
+    return form.told(value) if whole(value, form.text, form.words) is not None else f" {value}"
 
 
 def build_tokenizer(

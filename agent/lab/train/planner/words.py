@@ -10,18 +10,18 @@ from pathlib import Path
 LANGUAGES = ("en", "zh")
 
 
-def _listed(text: str, between: str | None = None) -> tuple[str, ...]:
+def listed(text: str, between: str | None = None) -> tuple[str, ...]:
     """The entries of a table written as one text."""
     return tuple(text.split(between))
 
 
 CLASSES = {
-    "en": _listed("circle square triangle star heart cross moon ring house car tree fish cup flower boat sign"),
-    "zh": _listed("圆形 圆圈 正方形 方块 三角形 星星 五角星 心形 爱心 十字 加号 月亮 月牙 圆环 房子 房屋 汽车 车 "
+    "en": listed("circle square triangle star heart cross moon ring house car tree fish cup flower boat sign"),
+    "zh": listed("圆形 圆圈 正方形 方块 三角形 星星 五角星 心形 爱心 十字 加号 月亮 月牙 圆环 房子 房屋 汽车 车 "
                   "小汽车 树 大树 鱼 杯子 水杯 花 花朵 船 小船 帆船 牌子 标志 路牌"),
 }  # fmt: skip
 NOUNS = {
-    "en": _listed(
+    "en": listed(
         "dog cat bird horse person child bicycle bus truck bottle chair table lamp book phone apple banana "
         "clock key shoe hat ball kite plane train umbrella bag plate spoon knife bowl cake pizza window door button "
         "leaf rock bridge tower fence duck cow sheep bear mouse snake frog insect spider crab balloon candle mug "
@@ -32,7 +32,7 @@ NOUNS = {
         "cloud hill river boulder trouser jacket glove scarf belt necklace coin stamp letter envelope box crate "
         "object object object thing thing shape shape item animal vehicle toy fruit building figure"
     ),
-    "zh": _listed(
+    "zh": listed(
         "狗 猫 小猫 小狗 鸟 马 人 行人 孩子 自行车 公交车 卡车 瓶子 椅子 桌子 台灯 书 手机 苹果 香蕉 橙子 钟 钥匙 "
         "鞋 帽子 球 "
         "足球 风筝 飞机 火车 雨伞 背包 盘子 勺子 刀 碗 蛋糕 窗户 门 纽扣 叶子 石头 桥 塔 栅栏 鸭子 牛 羊 熊 老鼠 "
@@ -44,11 +44,11 @@ NOUNS = {
     ),
 }
 HELD_OUT = {
-    "en": _listed(
+    "en": listed(
         "zebra giraffe elephant backpack suitcase skateboard surfboard keyboard toaster sofa cactus lantern penguin "
         "sandwich donut helmet turtle owl pumpkin tractor canoe kettle saucer ribbon beetle hot_dog snow_globe kayak"
     ),
-    "zh": _listed(
+    "zh": listed(
         "斑马 长颈鹿 大象 行李箱 滑板 键盘 沙发 仙人掌 灯笼 企鹅 头盔 乌龟 猫头鹰 南瓜 拖拉机 水壶 蝴蝶 风车 骆驼 菠萝"
     ),
 }  # fmt: skip
@@ -57,13 +57,13 @@ RARE = {
     language: tuple((Path(__file__).parent / "phrasings" / f"nouns-{language}.txt").read_text("utf-8").splitlines())
     for language in LANGUAGES
 }
-PLACES = _listed("top left|top|top right|left|centre|middle|right|bottom left|bottom|bottom right", "|")
-ADJECTIVES = _listed("wooden shiny round tall old broken parked sleeping plastic metal empty striped young open")
+PLACES = listed("top left|top|top right|left|centre|middle|right|bottom left|bottom|bottom right", "|")
+ADJECTIVES = listed("wooden shiny round tall old broken parked sleeping plastic metal empty striped young open")
 # Parts of pseudo-words: English syllables, and characters that Chinese nouns are often made of.
-ONSETS = _listed(
+ONSETS = listed(
     "b c d f g h j k l m n p r s t v w z bl br cl cr dr fl fr gl gr pl pr sc sh sk sl sm sn sp st str th tr"
 )
-CODAS = _listed("b ck d ft g k l ll m mp n nd ng nk nt p r rd rk rn rt sh sk st t x zz")
+CODAS = listed("b ck d ft g k l ll m mp n nd ng nk nt p r rd rk rn rt sh sk st t x zz")
 CHARACTERS = (
     "山水火木土石金铁玉竹草叶果瓜豆米面茶酒糖盐油纸笔墨布线针衣裤袜帽鞋袋箱柜床椅灯镜钟表琴鼓笛球棋牌车船桥塔楼屋门窗"
     "墙梯井田园林鸟鸡鸭鹅鱼虾蟹虫蜂蝶马牛羊猪狗猫兔鹿象虎狮熊猴鼠蛇龙云雨雪风雷电星月日光影花树根枝皮毛羽角骨手脚头脸"
@@ -79,13 +79,13 @@ _STOPS = frozenset("的了是在有几个多少吗把请和与这那些里中一
 ALL_CHARACTERS = "".join(c for c in _COMMON if c not in _STOPS)
 
 # Real words that pseudo-words may happen to be, and that the grammar takes for no label.
-REAL = frozenset(_listed(
+REAL = frozenset(listed(
     "she her the that this them then than those these there here more some into down over most will were with from "
     "show tell make find like for not nor but was has had did its his him one two red pink blue black"
 ))  # fmt: skip
 
 COLOURS = {
-    "en": {name: name for name in _listed("red orange yellow green blue purple pink brown black white")},
+    "en": {name: name for name in listed("red orange yellow green blue purple pink brown black white")},
     "zh": {"红色": "red", "橙色": "orange", "黄色": "yellow", "绿色": "green", "蓝色": "blue", "紫色": "purple",
            "粉色": "pink", "粉红色": "pink", "棕色": "brown", "黑色": "black", "白色": "white", "橘色": "orange",
            "褐色": "brown"},
@@ -96,44 +96,19 @@ SUREST = {
     "zh": ("最确定的{n}", "置信度最高的{n}", "最有把握的{n}", "得分最高的{n}"),
 }  # fmt: skip
 
-MEDIUM = {
-    "en": {"image": _listed("picture photo image photograph scene drawing pic shot"), "audio": ("recording", "audio"),
-           "video": ("video", "clip"), "text": ("text",), "point_cloud": ("point cloud", "scan")},
-    "zh": {"image": ("图片", "照片", "图", "图像", "画面", "相片"), "audio": ("录音", "音频"), "video": ("视频",),
-           "text": ("文字",), "point_cloud": ("点云",)},
-}  # fmt: skip
-# How the medium is spoken of: alone, of an earlier turn, one of several (`{k}` ordinal, `{d}` digit), each of several.
-SAID = {
-    "en": {
-        "one": _listed("the {p}|this {p}|the {p}|my {p}|the attached {p}|that {p}|this", "|"),
-        "thread": _listed("it|that {p}|the last {p}|the {p}|the same {p}|the result|that one|the previous {p}", "|"),
-        "nth": _listed("the {k} {p}|the {k} one|{p} {d}|{p} number {d}|the {k} of the {p}s|the {k} {p}", "|"),
-        "each": _listed("each {p}|every {p}|all the {p}s|all of the {p}s|each of the {p}s|every one of the {p}s|"
-                        "each of these {p}s|all {p}s", "|"),
-    },
-    "zh": {
-        "one": _listed("{p}|这张{p}|{p}|我的{p}|这幅{p}|该{p}|附件里的{p}", "|"),
-        "thread": _listed("它|那张{p}|上一张{p}|刚才的{p}|刚才那张{p}|之前的{p}", "|"),
-        "nth": _listed("第{k}张{p}|第{k}张|{p}{d}|第{d}张{p}", "|"),
-        "each": _listed("每张{p}|每一张{p}|所有{p}|所有的{p}|全部{p}|这些{p}|每张", "|"),
-    },
-}  # fmt: skip
-ORDINAL = {"en": ("first", "second", "third", "fourth"), "zh": ("一", "二", "三", "四")}
-LAST = {"en": "last", "zh": "最后一"}
-# Where a phrasing does not speak of the medium itself: before or after it.
-INSIDE = {
-    "en": ("in {pic}", "in {pic}", "from {pic}", "on {pic}"),
-    "zh": ("在{pic}里，", "{pic}中，", "{pic}里，", "对{pic}："),
-}
 # Spellings that differ across the Atlantic; one of the two is taken for a whole request.
 AMERICAN = {"colour": "color", "grey": "gray", "centre": "center", "recolour": "recolor", "favourite": "favorite"}
 # Verbs that a request may begin with and that fit behind "would you please".
-VERBS = frozenset(_listed(
+VERBS = frozenset(listed(
     "count tell find detect locate mark draw put box frame annotate outline highlight trace shade segment mask "
     "make get "
     "give cut clip snip extract isolate remove crop zoom trim blur pixelate hide censor obscure soften smudge turn "
     "convert "
     "change paint recolour recolor colour color dye tint desaturate drain take apply describe explain say name "
     "list show "
-    "spot search look check identify return report output produce create generate render"
+    "spot search look check identify return report output produce create generate render "
+    "read speak transcribe translate summarise summarize write caption classify compare measure mix play speed slow "
+    "keep sketch compose arrange paste replace swap fill erase delete enlarge upscale animate film follow track sample "
+    "grab quote sort sum retouch redraw repaint restyle exchange join combine assemble estimate describe pick "
+    "recognise shorten save"
 ))  # fmt: skip
