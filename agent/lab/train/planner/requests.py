@@ -21,15 +21,16 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .....planners.backends.prompt_format import segmented, whole
 from .....tools.english import with_article
 from . import media
 from . import words as w
 from .build import MAX_STEPS, Build, Wish
 from .catalog import MEDIA, Catalog, Facts
 from .disturb import END, beside, blotted, misspelled, noisy
+from .flow import Flow, Place, media_of
 from .nouns import Noun, Source, phrase, reference
 from .phrasings import SLOT, SOUND, THINGS, Phrasing, Phrasings, agreed, chosen, split_intent, texts, told_pair
+from .spans import Unfit, in_words, verbatim
 from .values import heard, value
 
 SPLITS = ("train", "seen", "forms", "nouns", "joined", "b_forms", "b_nouns", "b_joined")
@@ -74,18 +75,12 @@ class _Left:
     kind: str | None = None
 
 
-_Place = tuple[int, int]  # of a wish: number of its line, number in the line
-
-
-class _Unfit(Exception):
-    """The drawn pieces do not make a request; another is drawn."""
-
-
 class Generator:
     """Draws examples over the tools of a catalogue; the same generator state gives the same example."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog, self.phrasings = catalog, Phrasings(catalog)
+        self.flow = Flow(catalog, self.phrasings)
 
     def sample(self, rng: random.Random, split: str = "train") -> Example:
         """One example of a split. Raises ValueError for an unknown split."""
@@ -94,7 +89,7 @@ class Generator:
         while True:
             try:
                 return _Draft(self, rng, split).example()
-            except _Unfit:
+            except Unfit:
                 continue
 
 
@@ -103,7 +98,7 @@ class _Draft:
 
     def __init__(self, generator: Generator, rng: random.Random, split: str) -> None:
         language = "zh" if rng.random() < CHINESE else "en"
-        self.phrasings, self.catalog = generator.phrasings, generator.catalog
+        self.phrasings, self.catalog, self.flow = generator.phrasings, generator.catalog, generator.flow
         self.s = Source(rng, self.phrasings, split, language)
         self.rng, self.split, self.language = rng, split, language
         # Several wishes are the hardest to learn: more of them in training than in the split `seen`.
@@ -111,10 +106,10 @@ class _Draft:
         self.several = split.endswith("joined") or (share > 0 and self.s.chance(share))
 
     def example(self) -> Example:
-        """The whole request; raises _Unfit."""
+        """The whole request; raises Unfit."""
         lines = self._lines()
-        medium, self.onto = self._flow(lines)
-        where, count = self._where(lines, medium)
+        medium, self.onto = self.flow.of(lines)
+        where, count = self.flow.where(lines, medium, self.onto, self.s)
         index = self.rng.randrange(count) if where == "nth" else 0
         base = "" if medium is None else f"$in.{medium}" + {"each": "[*]", "all": "[*]"}.get(where, "")
         if where == "thread":
@@ -128,74 +123,14 @@ class _Draft:
         must = where == "nth" or (where == "each" and self.s.chance(0.75))
         text = self._text(lines, build, _Setting(medium or "", said, must, where, count))
         if not 1 <= len(build.steps) <= MAX_STEPS:
-            raise _Unfit
+            raise Unfit
         text = _atlantic(text) if self.language == "en" and self.s.chance(0.4) else text
-        plan = _verbatim(build.plan(), text, self.catalog)
-        if self.split == "train" and self.language == "zh" and not _whole(plan, text, self.catalog):
-            raise _Unfit
+        plan = verbatim(build.plan(), text, self.catalog)
+        if self.split == "train" and self.language == "zh" and not in_words(plan, text, self.catalog):
+            raise Unfit
         kind = where if where not in ("one", "none") else "joined" if len(build.results) > 1 else "single"
         attached = () if where in ("thread", "none") else (medium or "",) * count
         return Example(text, (*attached, *build.also), thread, plan, kind, self.language)
-
-    def _flow(self, lines: list[Phrasing]) -> tuple[str | None, set[_Place]]:
-        """The kind of medium that has to be there, and the wishes that take up what the one before made."""
-        base: str | None = None
-        made: tuple[str, bool] | None = None
-        onto: set[_Place] = set()
-        for number, line in enumerate(lines):
-            for index, intent in enumerate(line.intents):
-                facts, about = split_intent(intent, self.catalog)
-                need = self._need(line, index, intent, facts)
-                if need is not None:
-                    if made == need and (need[0] != base or need[0] == "text"):
-                        if not _whole_only(facts, about):
-                            raise _Unfit  # things are looked for in what is attached
-                        onto.add((number, index))
-                    elif base is None:
-                        base = need[0]
-                    elif base != need[0] or made == (base, True):
-                        raise _Unfit
-                made = self._makes(facts)
-        return base, onto
-
-    def _need(self, line: Phrasing, index: int, intent: str, facts: Facts) -> tuple[str, bool] | None:
-        """The kind of medium that a wish takes and whether several at once; None where its words are enough."""
-        own = line.own(index, facts)
-        if facts.medium is not None and facts.medium.literal and facts.medium.name in own:
-            return None
-        kind = self.phrasings.medium(intent)
-        return None if kind is None else (kind, facts.gathers and facts.medium is not None and facts.medium.many)
-
-    def _makes(self, facts: Facts) -> tuple[str, bool] | None:
-        """The kind of medium that a tool makes, as another one can take it, and whether it makes a list."""
-        if facts.gives in MEDIA:
-            return facts.gives, facts.lists
-        worded = facts.gives is not None and facts.gives not in ("boxes",) or facts.name == "read_text"
-        return ("text", False) if worded and facts.gives and self.catalog.wording(facts.gives) else None
-
-    def _where(self, lines: list[Phrasing], medium: str | None) -> tuple[str, int]:
-        """Which media the request is about, and how many are there."""
-        taking: list[Facts] = []
-        for number, line in enumerate(lines):
-            for index, intent in enumerate(line.intents):
-                facts, _ = split_intent(intent, self.catalog)
-                if (number, index) not in self.onto and self._need(line, index, intent, facts) is not None:
-                    taking.append(facts)
-        if any("{other" in line.text for line in lines):
-            if medium is None or any(facts.gathers for facts in taking):
-                raise _Unfit
-            return "pair", self.rng.choice((2, 2, 2, 3))
-        if medium is None:
-            return "none", 0
-        if any(facts.gathers for facts in taking):
-            if not all(facts.gathers for facts in taking):
-                raise _Unfit
-            return "all", self.rng.randint(2, 4)
-        shares = (61, 10, 17, 12) if self.split == "train" else (70, 8, 11, 11)  # the rarer ones are the harder ones
-        where = self.rng.choices(("one", "nth", "each", "thread"), shares)[0]
-        if self.split.endswith(("forms", "nouns")) or any("points" in _kinds(facts) for facts in taking):
-            where = "one"
-        return where, 1 if where in ("one", "thread") else self.rng.randint(2, 4)
 
     def _lines(self) -> list[Phrasing]:
         """One line of several wishes, or lines of one wish each that a frame will join."""
@@ -209,7 +144,7 @@ class _Draft:
     def _draw(self, intent: str) -> Phrasing:
         line = self.s.line(intent)
         if line is None:
-            raise _Unfit
+            raise Unfit
         return line
 
     def _thread(self, medium: str, where: str) -> tuple[str, ...]:
@@ -234,7 +169,7 @@ class _Draft:
             frame = self.s.said("join", "{A}. {B}")
             asks = any("[" in line.text for line in lines)
             if _DEMANDS.search(frame) or (asks and _TRAILS.search(frame)):
-                raise _Unfit  # "could you {A}" takes no question and no statement
+                raise Unfit  # "could you {A}" takes no question and no statement
             text = self._frame(frame).replace("{A}", clause(text)).replace("{B}", clause(part))
         if len(parts) == 1 and lines[0].text[0].isalpha() and self._command(lines[0]) and self.s.chance(0.2):
             frame = self.s.said("polite", "please {A}")
@@ -282,12 +217,12 @@ class _Draft:
         text = agreed(template, {name: noun.single for name, noun in nouns.items()})
         text = SLOT.sub(lambda m: values.get(m[1], m[0]), text)
         if "{" in text:
-            raise _Unfit
+            raise Unfit
         text = self._placed(text, line, setting, first=first)
         asked = re.search(r"\[(.*?)\]", text)
         if asked:
             if not build.settle(_ASKED, END.sub("", asked[1])):
-                raise _Unfit  # the same question twice
+                raise Unfit  # the same question twice
             text = text.replace("[", "").replace("]", "")
         return text, left
 
@@ -302,7 +237,7 @@ class _Draft:
         if not (first and setting.must) or "{pic}" in line.text:
             return text
         if "[" in text:
-            raise _Unfit  # the question would have to name it
+            raise Unfit  # the question would have to name it
         inside = self.rng.choice(media.INSIDE[self.language]).format(pic=setting.said)
         if self.language == "zh":
             return inside + text
@@ -312,7 +247,7 @@ class _Draft:
         return f"{text[: ending.start()] if ending else text} {inside}{ending[0] if ending else ''}"
 
     def _wish(
-        self, line: Phrasing, place: _Place, intent: str, build: Build, setting: _Setting, left: _Left | None,
+        self, line: Phrasing, place: Place, intent: str, build: Build, setting: _Setting, left: _Left | None,
         values: dict[str, str], nouns: dict[str, Noun],
     ) -> _Left | None:  # fmt: skip
         """Add one wish's steps, and say how its slots are filled."""
@@ -330,25 +265,25 @@ class _Draft:
         if told_pair(facts, own):
             named = Noun([given[slot] for slot in own if slot in given], "", "", "")
         taken = build.worded(left.made, left.kind) if place in self.onto and left and left.made and left.kind else None
-        if about is None or facts.medium is not None and about in _kinds(facts, names=True):
+        if about is None or facts.medium is not None and about in media_of(facts, names=True):
             result = build.wish(Wish(facts.name, about), None, given, taken)
             return self._leaves(facts, result, left, again=taken is not None)
         medium = None
         if named is None:
             named, medium = self._pointed(left, facts.name, facts.edits, setting)
             if medium is not None and "{pic}" in line.text:
-                raise _Unfit  # "cut out the star and blur it in the picture": the star, or the cut-out?
+                raise Unfit  # "cut out the star and blur it in the picture": the star, or the cut-out?
             values["ref"], nouns["ref"] = named.text, named
         if medium is not None:
             return _Left(named, "", build.wish(Wish(facts.name, None), None, given, medium), facts.gives)
         if named.colour is not None and given.get("colour") == named.colour:
-            raise _Unfit  # painting the red star red
+            raise Unfit  # painting the red star red
         result = build.wish(Wish(facts.name, about), named, given, taken)
         return self._leaves(facts, result, _Left(named, build.spoken, None), again=taken is not None)
 
     def _leaves(self, facts: Facts, result: str, left: _Left | None, *, again: bool) -> _Left | None:
         """What a wish leaves behind: what it made, where that is a medium of its own (or was made of one: `again`)."""
-        if (facts.edits and not again) or self._makes(facts) is None:
+        if (facts.edits and not again) or self.flow.makes(facts) is None:
             return left
         return replace(left or _Left(None, "", None), made=result, kind=facts.gives)
 
@@ -372,7 +307,7 @@ class _Draft:
             try:
                 values[slot + number], given[slot] = value(self.s, facts.name, arg)
             except LookupError:
-                raise _Unfit from None
+                raise Unfit from None
 
     def _beside(
         self, line: Phrasing, facts: Facts, about: str | None, given: dict[str, Any], values: dict[str, str],
@@ -388,7 +323,7 @@ class _Draft:
         slots = [slot for slot in ("piece", "other") if f"{{{slot}" in line.text]
         if slots and facts.medium is not None and any(arg.name == "piece" for arg in facts.args):
             if setting.count < 2 or "other" not in slots:
-                raise _Unfit
+                raise Unfit
             kind, piece = setting.medium, "piece" in slots
             others = self.rng.sample(range(setting.count), 2) if piece else [0, self.rng.randrange(1, setting.count)]
             for slot, at in zip(("piece", "other"), others, strict=True):
@@ -397,7 +332,7 @@ class _Draft:
                 given[facts.medium.name if slot == "other" else slot] = f"$in.{kind}[{at}]" if at else f"$in.{kind}"
             if not piece:
                 if left is None or left.made is None:
-                    raise _Unfit
+                    raise Unfit
                 given["piece"], values["ref"] = left.made, self.s.said("ref_one", "it")
 
     def _fill(self, line: Phrasing, values: dict[str, str], nouns: dict[str, Noun]) -> None:
@@ -412,13 +347,13 @@ class _Draft:
     def _pointed(self, left: _Left | None, tool: str, edits: bool, setting: _Setting) -> tuple[Noun, str | None]:
         """What {ref} says, and the medium that it means where that is a cut-out rather than things in the picture."""
         if left is None or left.noun is None:
-            raise _Unfit
+            raise Unfit
         if left.made is None or left.kind != setting.medium:
             if not left.boxes:
-                raise _Unfit  # nothing was found that could be pointed at
+                raise Unfit  # nothing was found that could be pointed at
             return reference(self.s, left.noun, left.boxes), None
         if not edits or self.s.line(f"{tool}:") is None:
-            raise _Unfit  # "cut out the star and paint it red": which of the two is meant?
+            raise Unfit  # "cut out the star and paint it red": which of the two is meant?
         return reference(self.s, left.noun, "", single=True), left.made
 
     def _noun(self, slot: str, intent: str, *, outside: bool, plain: bool) -> Noun:
@@ -426,20 +361,8 @@ class _Draft:
         single = False if counted else True if intent in ("colour", "locate") and self.s.chance(0.7) else None
         noun = phrase(self.s, slot, select=not counted and outside and not plain, single=single)
         if plain and noun.colour is not None:
-            raise _Unfit  # nothing narrows down what the tool looks for
+            raise Unfit  # nothing narrows down what the tool looks for
         return noun
-
-
-def _kinds(facts: Facts, *, names: bool = False) -> set[str | None]:
-    """The kinds of media that a tool takes, or the names of the arguments that take them."""
-    return {arg.name if names else arg.kind for arg in facts.args if arg.kind in MEDIA}
-
-
-def _whole_only(facts: Facts, about: str | None) -> bool:
-    """Whether a tool takes its medium, and nothing that has to be found in it."""
-    found = [arg for arg in facts.args if arg.kind is not None and arg.kind not in MEDIA]
-    plain = all(arg.optional and arg.name != about for arg in found) and not facts.finds
-    return plain and sum(arg.kind in MEDIA and not arg.optional for arg in facts.args) == 1
 
 
 _SPOKEN = {"pair": "nth"}
@@ -458,45 +381,3 @@ def _atlantic(text: str) -> str:
 
 _AMERICAN = w.AMERICAN | {british.capitalize(): said.capitalize() for british, said in w.AMERICAN.items()}
 _BRITISH = re.compile(rf"\b({'|'.join(_AMERICAN)})")
-
-
-def _spans(step: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
-    """The arguments of a step that are words of the request."""
-    closed = {arg.name for arg in catalog[step["tool"]].args if arg.options}
-    told = {name: value for name, value in step["args"].items() if name not in closed}
-    return {name: value for name, value in told.items() if any(not one.startswith("$") for one in _listed(value))}
-
-
-def _listed(value: Any) -> list[str]:
-    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
-
-
-def _whole(plan: dict[str, Any], text: str, catalog: Catalog) -> bool:
-    """Whether the plan's spans begin and end where words do: others cannot be copied, and so not be learnt."""
-    words = segmented(text)
-    spans = [span for step in plan["steps"] for value in _spans(step, catalog).values() for span in _listed(value)]
-    return all(whole(span, text, words) is not None for span in spans)
-
-
-def _verbatim(plan: dict[str, Any], text: str, catalog: Catalog) -> dict[str, Any]:
-    """The plan with its spans in the request's own capitals; raises _Unfit where one is no span of the request."""
-    low = text.lower()
-    for step in plan["steps"]:
-        for name, told in _spans(step, catalog).items():
-            own = [text[start:end] for start, end in (_apart(span.lower(), low) for span in _listed(told))]
-            step["args"][name] = own if isinstance(told, list) else own[0]
-    return plan
-
-
-_LETTER = re.compile(r"[^\W\u4e00-\u9fff]")
-
-
-def _apart(span: str, text: str) -> tuple[int, int]:
-    """Where the span first stands in the text with no letter beside it, Chinese signs aside; raises _Unfit."""
-    start = text.find(span)
-    while start >= 0:
-        end = start + len(span)
-        if not (start and _LETTER.match(text, start - 1) or _LETTER.match(text, end)):
-            return start, end
-        start = text.find(span, start + 1)
-    raise _Unfit
