@@ -1,5 +1,6 @@
 """Vectors that stand for media, comparable where the same model made them."""
 
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -28,7 +29,7 @@ class Embedding(Artifact):
             )
         facts: dict[str, Any] = {"model": model, "count": array.shape[0], "size": array.shape[1]}
         array = frozen(array)
-        return cls._made(array, id=identity(cls.kind, facts, array), mime="application/x-npy", **facts)
+        return cls._made(array, id=partial(identity, cls.kind, facts, array), mime="application/x-npy", **facts)
 
     @property
     def vectors(self) -> NDArray[np.float32]:

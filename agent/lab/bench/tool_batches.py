@@ -29,6 +29,7 @@ from .tool_pairs import alike, spread
 
 SIZES = (1, 2, 4, 8, 16)
 _LOOSE = 1e-3  # of numbers: sums of a batch are added up in another order
+_SECONDS = 40.0  # of a curve's rounds, of which there are two at least
 _TEXTS = (
     "Two red stars stand left of the house. The boat is blue. A fish swims below it. Nobody sees the moon.",
     "The harbour office is open from nine to five. Tickets are sold at the second door. Berta sails on Sunday.",
@@ -128,7 +129,10 @@ def curve(name: str, model: Any, items: Sequence[Any], sizes: Sequence[int], rou
     ask = ASKS[name]
     times: dict[int, list[float]] = {size: [] for size in sizes}
     answers = {size: _answered(ask, model, items, size) for size in sizes}  # which warms every size up
+    start = time.perf_counter()
     for number in range(rounds):
+        if number > 1 and time.perf_counter() - start > _SECONDS:
+            break
         for size in sizes if number % 2 else reversed(sizes):
             began = time.perf_counter()
             _answered(ask, model, items, size)
