@@ -20,7 +20,7 @@ from .plan import Plan, Step
 from .prompts import table
 
 _SLOT = re.compile(r"\{([^{}]*)\}")
-_HAN_END = re.compile(r"[\u3400-\u9fff”）]$")
+_HAN_END = re.compile(r"[\u3400-\u9fff]$|[\u3400-\u9fff].*[”）]$", re.DOTALL)
 _SELECTIONS = ("boxes", "masks", "points", "spans")
 """Kinds that say which things of a medium are meant; a step that returns one narrows what later steps speak of."""
 

@@ -9,6 +9,7 @@ import pytest
 
 from panmodal.planners.answer import Answer, _rows, compose
 from panmodal.planners.base import Language, Request
+from panmodal.planners.phrases import phrasebook
 from panmodal.planners.plan import Plan
 from panmodal.tools.card import Card
 from panmodal.tools.contract import tool
@@ -180,6 +181,14 @@ def test_a_looked_up_text_is_the_sentence() -> None:
     told = tell([("perceive", {"image": "$in.image", "question": "what colour is it?"}, Text.of("red"))], ["$s1"])
     assert told.text == "Red."
     assert told.citations[0].artifacts[0] == SCENE
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("it says “stop”", "It says “stop”."), ("上面写着“STOP”", "上面写着“STOP”。"), ("两只猫", "两只猫。"), ("Done!", "Done!")],
+)
+def test_a_sentence_ends_as_its_language_does(text: str, told: str) -> None:
+    assert phrasebook("en").sentence(text) == told
 
 
 def test_tools_without_a_sentence_are_told_by_kind() -> None:
