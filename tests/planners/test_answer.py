@@ -185,7 +185,12 @@ def test_a_looked_up_text_is_the_sentence() -> None:
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("it says “stop”", "It says “stop”."), ("上面写着“STOP”", "上面写着“STOP”。"), ("两只猫", "两只猫。"), ("Done!", "Done!")],
+    [
+        ("it says “stop”", "It says “stop”."),
+        ("上面写着“STOP”", "上面写着“STOP”。"),
+        ("两只猫", "两只猫。"),
+        ("Done!", "Done!"),
+    ],
 )
 def test_a_sentence_ends_as_its_language_does(text: str, told: str) -> None:
     assert phrasebook("en").sentence(text) == told
