@@ -78,9 +78,8 @@ def measure(
     size, chosen = Size(small), tuple(part for part in PARTS if part in (parts or PARTS))
     wanted = {name for part in chosen for name in FIGURES[part]} - (set() if vit_b else {"vit_b_share"})
     figures = ToolFigures("tools", seed, wanted=frozenset(wanted))
-    figures.lines.append(
-        f"device {device}, {os.environ.get('OMP_NUM_THREADS', 'all')} thread(s), CPUs {os.cpu_count()}"
-    )
+    threads = os.environ.get("OMP_NUM_THREADS", "all")
+    figures.lines.append(f"models on {device}, {threads} thread(s) of {os.cpu_count()} CPUs")
     with TemporaryDirectory(prefix="panmodal-bench-") as folder, _quiet():
         from .tool_models import Models
 
