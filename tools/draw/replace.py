@@ -14,7 +14,7 @@ from ..media.text import Text
 from ..roles import ImageGenerator, StepContext
 from .crop import crop
 from .drawing import asked, watched
-from .margins import extent, grown
+from .margins import Box, extent, grown, square
 from .remove import remove
 
 CARD = Card(
@@ -34,9 +34,6 @@ CARD = Card(
 # worse to what is around it with a smaller and a stronger one.
 _WINDOW = 1.15  # sides of the square that the model is shown
 _STRENGTH = 0.95
-
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels, right and bottom open."""
 
 
 @tool(card=CARD)
@@ -68,7 +65,7 @@ def replace(
     some(masks, "replace")
     drawing = asked(prompt, ctx, negative, seed)
     boxes = [extent(grown(masks.take([k]))) for k in range(len(masks)) if masks.bitmaps[k].any()]
-    places, windows = ([_square(box, times, image) for box in boxes] for times in (1.0, _WINDOW))
+    places, windows = ([square(box, times, image) for box in boxes] for times in (1.0, _WINDOW))
     ground = image if grown(masks).all() else remove(image, masks)
     shown = [crop(ground, Boxes.of([window], [""], [1.0], ground)) for window in windows]
     covered = [_covered(*each) for each in zip(shown, places, windows, strict=True)]
@@ -82,16 +79,6 @@ def replace(
         if alpha is not None and part.alpha is not None:
             alpha[top:bottom, left:right] = part.alpha[inside]
     return Image.from_array(pixels, alpha)
-
-
-def _square(box: Box, times: float, image: Image) -> Box:
-    """A square of so many times a box around its middle, moved into the picture, and cut where that is smaller."""
-    left, top, right, bottom = box
-    side = round(times * max(right - left, bottom - top))
-    width, height = min(side, image.width), min(side, image.height)
-    x = int(np.clip((left + right - width) // 2, 0, image.width - width))
-    y = int(np.clip((top + bottom - height) // 2, 0, image.height - height))
-    return x, y, x + width, y + height
 
 
 def _covered(part: Image, place: Box, window: Box) -> Masks:

@@ -138,6 +138,20 @@ def test_pixels_outside_the_masks_stay(generator: Any) -> None:
     assert inpaint(clear, masks, STAR, image_generator=generator, ctx=StepContext(1)) == made
 
 
+def test_a_small_part_of_a_large_picture_is_drawn_as_asked(generator: Any, sees: Callable[..., int]) -> None:
+    config = SceneConfig(count=(1, 1), size=(0.18, 0.28), backgrounds=("plain",))
+    right = 0
+    for seed in range(40, 48):
+        scene = render_scene(seed, config, split="test")
+        thing, image = scene.objects[0], Image.from_array(scene.image)
+        wanted = "blue" if thing.colour != "blue" else "red"
+        prompt = Text.of(f"a {wanted} {thing.label}")
+        masks = Masks.of(scene.mask(0)[None], image)
+        made = inpaint(image, masks, prompt, image_generator=generator, ctx=StepContext(seed))
+        right += sees(made, thing.label, wanted) > 0
+    assert right >= 4  # a fifth of them are, where the model is shown the whole picture
+
+
 def test_a_removed_thing_is_found_no_more(
     models: dict[str, Any], sees: Callable[..., int], scenes: list[tuple[Scene, Image, Masks]]
 ) -> None:
