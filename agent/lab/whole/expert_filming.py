@@ -38,6 +38,7 @@ _SPAN_IOU = 0.5
 _SLIDE = SceneConfig(side=128, count=(1, 1), size=(0.4, 0.6), classes=THINGS)
 _TWO = ClipConfig(count=(2, 2), seconds=(3.0, 5.0), backgrounds=("plain", "gradient"))
 _LONG = ClipConfig(count=(1, 1), seconds=(5.0, 6.0), backgrounds=("plain", "gradient"))
+_STILL = 0.3  # grey levels by which coded pictures of the same differ from each other
 _FRAME = 6.0  # grey levels by which a picture of a coded clip may differ from the one that was filmed
 
 
@@ -128,13 +129,15 @@ def _frames(clip: Clip, expected: int | None, given: Given, _: Senses) -> bool:
 
 def in_time(clip: Clip, pictures: Sequence[Image]) -> bool:
     """Whether pictures are some of a clip, from all over it, in the order of time."""
-    at = []
+    at: list[int] = []
     for each in pictures:
-        apart = [difference(each.pixels, frame) for frame in clip.frames]
-        at.append(int(np.argmin(apart)))
-        if min(apart) > _FRAME:
+        apart = np.array([difference(each.pixels, frame) for frame in clip.frames])
+        alike = np.flatnonzero(apart <= min(float(apart.min()) + _STILL, _FRAME))
+        later = alike[alike >= at[-1]] if at else alike  # while nothing moves, frames are the same
+        if not len(later):
             return False
-    return at == sorted(at) and at[-1] - at[0] >= len(clip.frames) / 4
+        at.append(int(later[0]))
+    return at[-1] - at[0] >= len(clip.frames) / 4
 
 
 def soundtrack(draw: Draw) -> Case:
