@@ -6,6 +6,7 @@ from typing import TypedDict
 from ..errors import EmptyInput, WrongArgument
 from ..media.text import Text
 from ..roles import Drawing, StepContext, StopFlag
+from ..see.in_english import in_english
 
 LONGEST = 4000
 """Characters of a prompt at most; text encoders read a few hundred and leave the rest out."""
@@ -19,7 +20,7 @@ class Watched(TypedDict):
 
 
 def asked(prompt: Text, ctx: StepContext, negative: str = "", seed: int | None = None) -> Drawing:
-    """The drawing of a prompt; without ``seed`` the step's own decides.
+    """The drawing of a prompt, in English where it is Chinese for mere things; without ``seed`` the step's decides.
 
     Raises ``EmptyInput`` for a prompt without words, ``WrongArgument`` for one of more than ``LONGEST`` characters.
     """
@@ -31,7 +32,7 @@ def asked(prompt: Text, ctx: StepContext, negative: str = "", seed: int | None =
                 f"a {field} of {len(words)} characters", hint=f"{LONGEST} at most can be drawn; shorten it",
                 field=field, limit=LONGEST,
             )  # fmt: skip
-    return Drawing(prompt.text.strip(), seed=ctx.seed if seed is None else seed, negative=negative)
+    return Drawing(in_english(prompt.text.strip()), seed=ctx.seed if seed is None else seed, negative=negative)
 
 
 def watched(ctx: StepContext, doing: str) -> Watched:

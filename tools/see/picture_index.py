@@ -24,6 +24,7 @@ from ..media.image import Image
 from ..media.limits import Limits
 from ..media.sniff import sniff
 from ..roles import Embedder, StepContext
+from .in_english import in_english
 
 if TYPE_CHECKING:
     from usearch.index import Index
@@ -271,10 +272,10 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 
 def worded(query: str) -> str:
-    """The query; raises ``WrongArgument`` where it says nothing."""
+    """The query, in English where it is Chinese for mere things; raises ``WrongArgument`` where it says nothing."""
     if not query.strip():
         raise WrongArgument("there are no words to look for", hint="say what the pictures show", field="query")
-    return query.strip()
+    return in_english(query.strip())
 
 
 def vectors_of(images: Sequence[Image], embedder: Embedder, step: StepContext) -> Floats:
