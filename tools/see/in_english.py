@@ -8,7 +8,7 @@ from ..english import with_article
 from .nouns import NOUNS
 
 _ENGLISH: Mapping[str, str] = MappingProxyType(
-    {said: label for label, languages in reversed(NOUNS.items()) for said in languages["zh"]}
+    {said: label for label, languages in reversed(list(NOUNS.items())) for said in languages["zh"]}
 )
 _COLOURS: Mapping[str, str] = MappingProxyType(
     {
