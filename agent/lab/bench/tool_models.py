@@ -34,8 +34,8 @@ from .tool_pairs import Pair
 COMPOSED = frozenset(
     {
         "animate", "ask_cloud", "ask_video", "caption_densely", "classify", "describe_region", "find_moment",
-        "find_similar", "name_cloud", "point_at", "replace", "search_folder", "search_images", "summarise_video",
-        "timeline", "track", "transcribe",
+        "find_similar", "inpaint", "name_cloud", "point_at", "replace", "search_folder", "search_images",
+        "summarise_video", "timeline", "track", "transcribe",
     }
 )  # fmt: skip
 """Tools that do work of their own between or after the calls of their models."""

@@ -1,4 +1,4 @@
-"""What keeping costs: naming an artifact by its samples, which making it does, and writing it into the store."""
+"""What keeping costs: naming an artifact by its samples, and writing it into the store."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def store_cost(image: Image, rounds: int) -> list[str]:
         store.close()
     name, keep = statistics.median(named), statistics.median(stored)
     return [
-        f"the store, not in the figures above: a picture of {image.width}x{image.height} takes {keep:.2f} ms to keep "
-        f"(PNG and sidecar); in them: {name:.2f} ms to name it by its samples, as whatever makes it does"
+        f"the store, not in the figures above: a picture of {image.width}x{image.height} takes {name:.2f} ms to be named "
+        f"by its samples and {keep:.2f} ms to be kept (name, PNG and sidecar)"
     ]
 
 
