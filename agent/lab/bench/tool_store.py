@@ -27,8 +27,8 @@ def store_cost(image: Image, rounds: int) -> list[str]:
         store.close()
     name, keep = statistics.median(named), statistics.median(stored)
     return [
-        f"the store, not in the figures above: a picture of {image.width}x{image.height} takes {name:.2f} ms to be named "
-        f"by its samples and {keep:.2f} ms to be kept (name, PNG and sidecar)"
+        f"the store, not in the figures above: a picture of {image.width}x{image.height} takes {name:.2f} ms to be "
+        f"named by its samples and {keep:.2f} ms to be kept (name, PNG and sidecar)"
     ]
 
 
