@@ -111,8 +111,12 @@ def _when(clip: Clip, every: bool, given: Given, _: Senses) -> bool:
 
 
 def sample_frames(draw: Draw) -> Case:
-    """Pictures of the clip in the order of time, as many, or as far apart, as was asked for."""
-    clip = draw.clip(MOVES)
+    """Pictures of the clip in the order of time, as many, or as far apart, as was asked for; no two are the same."""
+    while True:
+        clip = draw.clip(MOVES)
+        span = true_span(clip.things[0], len(clip.frames))
+        if (span.start, span.end) == (0, len(clip.frames)):
+            break
     count = draw.rng.randint(2, 6) if draw.asks("count") else None
     every = draw.rng.choice((0.5, 1.0)) if draw.asks("every") else None
     expected = count if every is None else int(np.ceil(clip.seconds / every - 1e-6))

@@ -42,6 +42,7 @@ SOUNDS = {
 """Sounds of the world, as English and Chinese requests call them."""
 _QUIET = -20.0  # decibels under full scale of a recording's peak, so that it can be made louder
 _WINDOW = 4.0  # seconds at a time in which the classifier of mini listens
+_TALK = 8.0  # seconds of a recording that is cut
 _HEARD = 0.9  # correlation of what is the same recording
 _AREA = {"waveform": (1000, 280), "spectrogram": (1000, 360)}  # pixels of the drawing area: width, height
 
@@ -121,8 +122,11 @@ def _sounds_like(label: str, seconds: float | None, given: Given, senses: Senses
 
 
 def cut_audio(draw: Draw) -> Case:
-    """The part between two times, to a tenth of a second."""
-    audio, _ = draw.sound(8.0)
+    """The part between two times, to a tenth of a second; speech, since many a sound comes again and again."""
+    said: list[Samples] = []
+    while sum(map(len, said)) < _TALK * RATE:
+        said.append(mono(draw.speech()[0]))
+    audio = recording(np.concatenate(said)[: round(_TALK * RATE)])
     start = float(draw.rng.randint(1, 3)) if draw.asks("start") else 0.0
     end = float(draw.rng.randint(5, 7)) if draw.asks("end") else audio.seconds
     values = {"start": f"{start:g}", "end": f"{end:g}"}
