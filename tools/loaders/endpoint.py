@@ -23,9 +23,11 @@ _HINTS = {
     404: "check base_url and the model's name",
     413: "send smaller pictures: options.max_side",
     429: "the endpoint's rate limit is reached: wait, or use another",
+    500: "try again; some servers answer so for a model that they do not have: check its name, and the server's log",
 }
 _SECRET = re.compile(r"\b(sk|pk|key)-[\w*.…-]+")
 _MAX_SIDE = 1536  # pixels
+_SHOWN = 300  # characters of what a server says against a request that an error tells
 
 
 class EndpointBackbone:
@@ -88,7 +90,8 @@ class Client:
             complete: Any = self._client.chat.completions.create  # its overloads know literal arguments only
             return complete(model=self.spec.checkpoint, messages=messages, **asked)
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            named = next((name for name in ("max_tokens", "temperature", "seed") if name in str(error)), None)
+            said = _message_of(error)
+            named = next((name for name in ("max_tokens", "temperature", "seed") if name in said), None)
             if named is None or named in self._unknown:
                 raise self._error(error) from None
             self._unknown.add(named)
@@ -109,7 +112,7 @@ class Client:
         if isinstance(error, openai.APIConnectionError):
             return EndpointError(f"{who} cannot be reached", hint="is it running, and is base_url right?", **facts)
         status = getattr(error, "status_code", None)
-        said = self._without_secrets(_message_of(error))
+        said = self._without_secrets((_message_of(error).splitlines() or [""])[0][:_SHOWN])
         hint = _HINTS.get(status or 0, "try again, or use another endpoint")
         kind = EndpointRefused if status in _REFUSED else EndpointError
         return kind(f"{who} answered {status or 'something unreadable'}: {said}", hint=hint, status=status, **facts)
@@ -208,10 +211,20 @@ def _text_of(answer: Any) -> str:
 
 
 def _message_of(error: openai.OpenAIError) -> str:
-    """What the server says, without the client's wrapping; at most a line."""
+    """What the server says, without the client's wrapping, which leaves out all but a ``message``."""
     body = getattr(error, "body", None)
-    said = body.get("message") if isinstance(body, dict) else None
-    return (str(said or error).strip().splitlines() or [""])[0][:300]
+    if isinstance(body, dict):
+        body = body.get("message") or body.get("detail")  # FastAPI's: a text, or a list of faults
+    if isinstance(body, list):
+        body = "; ".join(_fault(each) for each in body)
+    return str(body or error).strip()
+
+
+def _fault(fault: Any) -> str:
+    """One fault of a request in FastAPI's form; without its ``input``, which is the request itself."""
+    if not isinstance(fault, dict):
+        return str(fault)
+    return f"{'.'.join(map(str, fault.get('loc', ())))}: {fault.get('msg', '')}"
 
 
 def _check(stop: StopFlag | None) -> None:

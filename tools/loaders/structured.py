@@ -10,11 +10,16 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from ..errors import EndpointRefused, PlannerOutputError
+from ..errors import EndpointError, PlannerOutputError
 from ..roles import Completion
 
 WAYS = ("json_schema", "tool_call", "json_object", "text")
 NAME = "answer"
+
+_REFUSED = (400, 404, 405, 422)
+# With tools to call, servers also break: over a chat template without them, or over a call that the model broke off.
+_UNKNOWN = {"json_schema": _REFUSED, "tool_call": (*_REFUSED, 500), "json_object": _REFUSED}
+"""The status by which an endpoint says that it does not know a way."""
 
 Ask = Callable[..., Any]
 """``ask(messages, **parameters)`` gives the endpoint's completion."""
@@ -39,8 +44,8 @@ def generate(
         for _ in range(2 if way == "text" else 1):
             try:
                 answer = ask(talk, **_parameters(way, schema))
-            except EndpointRefused as error:
-                if way == "text" or error.facts.get("status") not in (400, 404, 405, 422):
+            except EndpointError as error:
+                if way == "text" or error.facts.get("status") not in _UNKNOWN[way]:
                     raise
                 break  # it does not know this way
             usage = getattr(answer, "usage", None)

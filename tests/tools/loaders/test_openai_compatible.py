@@ -182,6 +182,24 @@ def test_an_endpoint_that_accepts_and_ignores_a_way_is_found_out(serve: Any) -> 
     assert "follows this JSON schema" in endpoint.requests[-1]["messages"][-1]["content"]
 
 
+def test_an_endpoint_that_breaks_on_a_call_is_asked_in_the_next_way(serve: Any) -> None:
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        if way_of(body) == "tool_call":
+            return 500, {"error": {"message": "KeyError: 'arguments'"}}
+        return (200, PLAN) if way_of(body) == "json_object" else refused(way_of(body))
+
+    endpoint = serve(answer)
+    assert endpoint.adapter().generate(ASKED, constraint=Shape()).text == PLAN
+    assert [way_of(body) for body in endpoint.requests] == ["json_schema", "tool_call", "tool_call", "json_object"]
+
+
+def test_an_endpoint_that_breaks_on_everything_is_left_at_once(serve: Any) -> None:
+    endpoint = serve(lambda body: (500, {"error": {"message": "overloaded"}}))
+    with pytest.raises(EndpointError, match="answered 500: overloaded"):
+        endpoint.adapter().generate(ASKED, constraint=Shape())
+    assert len(endpoint.requests) == 2  # of which one is the client's second try
+
+
 def test_broken_json_is_repaired_once(serve: Any) -> None:
     def answer(body: dict[str, Any]) -> tuple[int, Any]:
         if way_of(body) != "text":
@@ -223,6 +241,40 @@ def test_parameters_that_an_endpoint_does_not_know_are_left_out(serve: Any) -> N
     endpoint.requests.clear()
     assert writer.generate(ASKED, max_tokens=7).text == "fine"
     assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "Unexpected fields in the request: {'seed'}",
+        [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted", "input": 5}],
+    ],
+)
+def test_the_faults_that_fastapi_tells_are_read(serve: Any, fault: object) -> None:
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        if "seed" in body:
+            return 422, {"detail": fault}
+        return (200, "fine") if body["max_tokens"] < 100 else (400, {"detail": "100 tokens are too many"})
+
+    endpoint = serve(answer)
+    writer = endpoint.adapter("writer")
+    assert writer.generate(ASKED, max_tokens=7, seed=5).text == "fine"
+    assert ["seed" in body for body in endpoint.requests] == [True, False]
+    with pytest.raises(EndpointRefused, match="answered 400: 100 tokens are too many"):
+        writer.generate(ASKED, max_tokens=100)
+
+
+def test_a_fault_is_told_without_the_request_that_it_repeats(serve: Any) -> None:
+    fault = {
+        "type": "string_type",
+        "loc": ["body", "model"],
+        "msg": "Input should be a number",
+        "input": ASKED[1].content,
+    }
+    endpoint = serve(lambda body: (422, {"detail": [fault, "and more"]}))
+    with pytest.raises(EndpointRefused) as caught:
+        endpoint.adapter("writer").generate(ASKED)
+    assert caught.value.message.endswith("answered 422: body.model: Input should be a number; and more")
 
 
 def test_pictures_travel_as_small_data_urls(serve: Any) -> None:
