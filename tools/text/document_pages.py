@@ -30,21 +30,21 @@ _POINTS = 72  # PDF's unit: so many make an inch
 @tool(card=CARD)
 def document_pages(
     document: Document,
-    first: Annotated[int, Field(ge=1)] = 1,
+    first: Annotated[int, Field(ge=1)] | None = None,
     last: Annotated[int, Field(ge=1)] | None = None,
     dpi: Annotated[int, Field(ge=18, le=600)] = 144,
     *,
     step: StepContext,
 ) -> list[Image]:
-    """Render the pages of a PDF, from ``first`` to ``last``, as they print, on white.
+    """Render pages of a PDF as they print, on white: all of them, the ``first`` alone, or ``first`` to ``last``.
 
     Raises ``WrongArgument`` for other documents and for pages that there are not, ``TooLarge`` for more than fit into
     memory.
 
     Args:
         document: the PDF
-        first: the first page, counted from 1
-        last: the last page; the document's where it is not said
+        first: the first page, counted from 1; the document's where it is not said
+        last: the last page; where it is not said ``first`` again, or the document's
         dpi: pixels an inch; 144 is twice the size on a screen
     """
     if document.format != "pdf":
@@ -54,20 +54,20 @@ def document_pages(
             field="document",
         )
     with document.opened() as pdf:
-        end = len(pdf) if last is None else last
-        if not first <= end <= len(pdf):
+        start, end = first or 1, last or first or len(pdf)
+        if not start <= end <= len(pdf):
             raise WrongArgument(
-                f"there are no pages {first} to {end}", hint=f"the document has {len(pdf)}", field="first"
+                f"there are no pages {start} to {end}", hint=f"the document has {len(pdf)}", field="first"
             )
-        _check_sizes([pdf.get_page_size(number) for number in range(first - 1, end)], dpi)
+        _check_sizes([pdf.get_page_size(number) for number in range(start - 1, end)], dpi)
         found: list[Image] = []
-        for number in range(first - 1, end):
+        for number in range(start - 1, end):
             if step.stop.is_set():
                 raise Cancelled("the rendering was stopped between two pages")
             page = pdf[number]
             found.append(Image.from_pil(page.render(scale=dpi / _POINTS, rev_byteorder=True).to_pil()))
             page.close()
-            step.progress(len(found) / (end - first + 1), f"page {number + 1}")
+            step.progress(len(found) / (end - start + 1), f"page {number + 1}")
         return found
 
 

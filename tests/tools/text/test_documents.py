@@ -152,6 +152,7 @@ def test_pages_are_drawn(made: Any) -> None:
     first, second = document_pages(tall, dpi=36, step=STEP)
     assert (first.pixels < 128).any() and (second.pixels == 255).all()
     assert document_pages(tall, 2, dpi=36, step=STEP) == document_pages(tall, 2, 2, dpi=36, step=STEP) == [second]
+    assert document_pages(tall, 1, dpi=36, step=STEP) == [first] == document_pages(tall, last=1, dpi=36, step=STEP)
 
 
 def test_colours_of_a_scan_are_kept(made: Any) -> None:
