@@ -11,6 +11,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from panmodal.agent.lab.train.average import average
 from panmodal.agent.lab.train.planner.catalog import Catalog
+from panmodal.agent.lab.train.planner.pruning import prune
 from panmodal.agent.lab.train.planner.requests import Generator
 from panmodal.agent.lab.train.planner.tokenizer import build_tokenizer, written
 from panmodal.agent.lab.train.planner.train import (
@@ -93,6 +94,26 @@ def test_more_layers_begin_as_the_earlier_model(tokenizer: PreTrainedTokenizerFa
     assert torch.allclose(rows[0][other.get_vocab()[new]], rows[1][parts].mean(0)), "a new word begins as its parts"
     with pytest.raises(ValueError, match="wide"):
         take_over(new_model(Recipe(layers=1, **{**SMALL, "hidden": 64}), other), other, tmp_path)
+
+
+def test_rare_words_are_taken_out_and_all_else_stays(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+    model = new_model(Recipe(layers=1, **SMALL), tokenizer)
+    rare = tokenizer.init_kwargs["rare"]
+    spoken = [word for word in rare if word.isascii()][-1]
+    export(model, tokenizer, CATALOG, tmp_path / "whole", {"words": [spoken]})
+    lost = prune(tmp_path / "whole", tmp_path / "pruned", 12)
+    fewer = PreTrainedTokenizerFast.from_pretrained(tmp_path / "pruned")
+    assert lost == 12 == len(tokenizer) - len(fewer)
+    assert known_words(fewer) == known_words(tokenizer), "what it knows, it knows"
+    gone = set(rare) - set(fewer.init_kwargs["rare"])
+    assert len(gone) == 12 and spoken not in gone
+    assert all(len(fewer.tokenize(f" {word}")) > 1 and fewer.decode(fewer(f" {word}")["input_ids"]) == f" {word}"
+               for word in gone)  # fmt: skip
+    prompt = "<|in|> image<|request|> count the circles<|plan|>"
+    with torch.no_grad():
+        hidden = [planner_of(folder).model(torch.tensor([reader(prompt)["input_ids"]])).last_hidden_state
+                  for folder, reader in ((tmp_path / "whole", tokenizer), (tmp_path / "pruned", fewer))]  # fmt: skip
+    assert torch.equal(*hidden)
 
 
 def test_models_of_one_form_are_averaged_and_others_refused(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:

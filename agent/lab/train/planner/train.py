@@ -59,7 +59,7 @@ class Recipe:
     layers: int = 8
     heads: int = 4
     mlp: int = 512
-    vocabulary: int = 7_100
+    vocabulary: int = 6_900
     read: int = 20_000  # requests that the tokenizer is trained on
     bfloat16: bool = False
     device: str = "cpu"

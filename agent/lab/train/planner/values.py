@@ -60,6 +60,7 @@ PLACES = {
 }  # fmt: skip
 FOLDERS = listed(
     "holiday photos pictures album archive 2024 summer wedding downloads scans camera work family dataset images "
+    "/home/anna/pictures /data/scans /mnt/nas/photos/2023 C:/Users/Tom/Pictures ../raw/batch_7 D:/archive /tmp/shots "
     "photos/2024 ./pics data/raw ~/Pictures trips birthday garden pets inbox assets old_phone screenshots shots"
 )
 _CLAUSES = {
@@ -194,7 +195,8 @@ def _sentence(s: Source) -> Value:
     """A text to be spoken or translated: a scene, or something that people say."""
     apart = s.split not in ("train", "seen")
     said = [a.text for a in s.phrasings.asides[s.language] if (zlib.crc32(a.text.encode()) % 10 == 0) == apart]
-    text = s.rng.choice(said) if said and s.chance(0.7) else scene(s)
+    parts = [s.rng.choice(said) if said and s.chance(0.7) else scene(s) for _ in range(s.rng.choice((1, 1, 1, 2, 3)))]
+    text = ("，" if s.language == "zh" else s.rng.choice((", ", ". ", " and "))).join(parts)
     return _said(s, text if s.chance(0.5) else text[:1].upper() + text[1:])
 
 
