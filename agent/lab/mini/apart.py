@@ -23,7 +23,7 @@ from ..train.mllm.data import ALIKE, MIXTURE, POOLS
 from ..train.mllm.phrasings import Phrasing as Wording
 from ..train.planner import words
 from ..train.planner.catalog import Catalog
-from ..train.planner.phrasings import FOLDER, Phrasing, fault, independent, looks, of_cards, own
+from ..train.planner.phrasings import FOLDER, Phrasing, fault, independent, looks, of_cards, own, tool_of
 from ..world.scenes import SceneConfig, render_scene, stream
 
 COMPARED = 16
@@ -163,7 +163,7 @@ def check_wordings(lines: Collection[Wording]) -> dict[str, Any]:
 
 
 def _is_request(line: Phrasing, catalog: Catalog) -> bool:
-    return len(line.intents) > 1 or line.intents[0].partition(":")[0] in catalog
+    return len(line.intents) > 1 or tool_of(line.intents[0]) in catalog
 
 
 def _plain(line: Wording) -> tuple[str, ...]:
