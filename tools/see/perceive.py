@@ -1,5 +1,6 @@
 """Answer a question by looking at the whole picture: the one step of the direct route."""
 
+from ..asked import check_question
 from ..card import Card
 from ..contract import tool
 from ..media.image import Image
@@ -23,9 +24,12 @@ CARD = Card(
 def perceive(image: Image, question: str, *, mllm: Mllm, ctx: StepContext) -> Text:
     """Answer a question about a picture in a few words by looking at it.
 
+    Raises ``WrongArgument`` for a question without words.
+
     Args:
         image: the picture that the question is about
         question: the question or the instruction, as it stands in the request
     """
+    check_question(question)
     reply = mllm.answer([[image]], [question], stop=ctx.stop)[0]
     return Text.of(reply.text.strip())

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..asked import check_question
 from ..card import Card
 from ..contract import tool
-from ..errors import EmptyInput, WrongArgument
+from ..errors import EmptyInput
 from ..media.point_cloud import PointCloud
 from ..media.text import Text
 from ..roles import CloudClassifier, Mllm, Reply, StepContext
@@ -91,8 +92,7 @@ def ask_cloud(
     Example:
         ask_cloud(cloud, "how tall is it", cloud_classifier=classifier, mllm=mllm, step=StepContext()).text
     """
-    if not question.strip():
-        raise WrongArgument("there is no question", hint="say what is to be known of the cloud", field="question")
+    check_question(question, "say what is to be known of the cloud")
     language = "zh" if _HAN.search(question) else "en"
     said = _SAID[language]
     if _POINTS.search(question):

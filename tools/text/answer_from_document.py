@@ -1,8 +1,9 @@
 """Answer a question from a document."""
 
+from ..asked import check_question
 from ..card import Card
 from ..contract import tool
-from ..errors import ModelError, WrongArgument
+from ..errors import ModelError
 from ..media.document import Document
 from ..media.text import Text
 from ..roles import LanguageModel, StepContext
@@ -51,8 +52,7 @@ def answer_from_document(document: Document, question: str, *, writer: LanguageM
         document: the document to read
         question: what is asked, as it stands in the request
     """
-    if not any(letter.isalnum() for letter in question):
-        raise WrongArgument("nothing is asked", hint="say what you want to know", field="question")
+    check_question(question, "say what you want to know")
     shown = _shown(document, question, step)
     if not shown:
         return Text.of("", METHOD)

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ..asked import check_question
 from ..card import Card
 from ..contract import tool
-from ..errors import WrongArgument
 from ..media.document import Document
 from ..media.text import Text
 from ..roles import StepContext
@@ -45,7 +45,6 @@ def ask_document(
         question: what is asked, as it stands in the request
         count: how many passages are quoted at most
     """
-    if not any(letter.isalnum() for letter in question):
-        raise WrongArgument("nothing is asked", hint="say what to look for", field="question")
+    check_question(question, "say what to look for")
     found = best(passages_of(parts_of(document, step)), question, count)
     return Text.of("\n".join(each.quote for each in found), METHOD)

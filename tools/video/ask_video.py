@@ -6,9 +6,9 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ..asked import check_question
 from ..card import Card
 from ..contract import tool
-from ..errors import WrongArgument
 from ..media.text import Text
 from ..media.video import Video
 from ..roles import Mllm, StepContext
@@ -81,10 +81,7 @@ def ask_video(video: Video, question: str, count: int = 8, *, mllm: Mllm, step: 
     Example:
         ask_video(video, "what colour is the star", mllm=mllm, step=StepContext()).text
     """
-    if not question.strip():
-        raise WrongArgument(
-            "there is no question", hint='ask something, like "what colour is the star"', field="question"
-        )
+    check_question(question)
     times, answers = spread(video, count), list[str]()
     for pictures in in_turn(video, times, step, "looking at the video"):
         replies = mllm.answer([[each] for each in pictures], [question] * len(pictures), stop=step.stop)

@@ -127,3 +127,6 @@ class Parrot:
 
 def test_perceive_gives_the_answer_as_text(image: Image) -> None:
     assert perceive(image, "what is it?", mllm=Parrot(), ctx=StepContext()).text == "what is it?"
+    for question in ("", "?", "😀😀"):
+        with pytest.raises(WrongArgument, match="nothing is asked"):
+            perceive(image, question, mllm=Parrot(), ctx=StepContext())

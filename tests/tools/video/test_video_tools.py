@@ -205,7 +205,7 @@ def test_a_video_is_asked_about(model: Any) -> None:
         encoded(render_clip(90, split="val").frames[:1], 12), "what colour is the triangle", 1, **ask, step=STEP
     )
     assert one.text.startswith("blue")
-    for question, count, field in ((" ", 8, "question"), ("what is it", 0, "count")):
+    for question, count, field in ((" ", 8, "question"), ("😀😀", 8, "question"), ("what is it", 0, "count")):
         with pytest.raises(WrongArgument) as wrong:
             ask_video(hearts, question, count, **ask, step=STEP)
         assert wrong.value.facts["field"] == field
