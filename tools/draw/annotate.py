@@ -3,7 +3,7 @@
 from ..card import Card
 from ..contract import tool
 from ..errors import WrongArgument
-from ..frames import same_frame
+from ..frames import same_frame, some
 from ..media.boxes import Boxes
 from ..media.image import Image
 from ..media.masks import Masks
@@ -27,7 +27,7 @@ CARD = Card(
 def annotate(image: Image, boxes: Boxes | None = None, masks: Masks | None = None) -> Image:
     """Draw boxes with label and score, tint masks, or both, onto a copy of the picture.
 
-    Empty boxes or masks draw nothing. Raises ``WrongArgument`` when neither is given.
+    Raises ``WrongArgument`` when neither is given, and ``EmptyInput`` where there is nothing in what is given.
 
     Args:
         image: the picture in which they were found
@@ -36,7 +36,9 @@ def annotate(image: Image, boxes: Boxes | None = None, masks: Masks | None = Non
     """
     if boxes is None and masks is None:
         raise WrongArgument("nothing to annotate with", hint="give boxes, masks, or both", field="boxes")
-    for found in (boxes, masks):
-        if found is not None:
-            same_frame(image, found)
+    given = [found for found in (boxes, masks) if found is not None]
+    for found in given:
+        same_frame(image, found)
+    if not any(len(found) if isinstance(found, Boxes) else found.bitmaps.any() for found in given):
+        some(given[0], "mark")
     return Image.from_array(draw_overlay(image, boxes, masks).pixels, image.alpha)

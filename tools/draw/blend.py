@@ -8,6 +8,19 @@ from ..media.image import Image
 from ..media.masks import Masks
 
 
+def around(masks: Masks | None, reach: int) -> tuple[slice, slice]:
+    """Rows and columns of what any mask covers and ``reach`` pixels around it; all of them without ``masks``."""
+    if masks is None:
+        return slice(None), slice(None)
+    covered = union(masks)
+    return _stretch(covered, 0, reach), _stretch(covered, 1, reach)
+
+
+def _stretch(covered: NDArray[np.bool_], axis: int, reach: int) -> slice:
+    places = np.flatnonzero(covered.any(axis=1 - axis))
+    return slice(max(0, int(places[0]) - reach), int(places[-1]) + 1 + reach) if len(places) else slice(0)
+
+
 def inside(image: Image, masks: Masks | None, changed: NDArray[np.uint8], doing: str) -> Image:
     """``changed`` (H, W, 3) where any mask is set, the picture elsewhere; all of it without ``masks``.
 

@@ -114,9 +114,27 @@ def test_annotate_marks_things_and_keeps_the_rest(image: Image, masks: Masks) ->
     assert (marked.width, marked.height) == (image.width, image.height)
     assert not np.array_equal(marked.pixels, image.pixels)
     assert np.array_equal(annotate(image, boxes=boxes).pixels[:5, 45:], image.pixels[:5, 45:])
-    assert annotate(image, masks=none_of(image)).pixels.tobytes() == image.pixels.tobytes()
+    assert annotate(image, boxes, none_of(image)).pixels.tobytes() == annotate(image, boxes).pixels.tobytes()
     with pytest.raises(WrongArgument, match="give boxes, masks, or both"):
         annotate(image)
+
+
+def test_nothing_to_mark_is_told_and_not_called_marked(image: Image) -> None:
+    no_boxes, no_pixels = Boxes.of([], [], [], image), Masks.of(np.zeros((1, 40, 60), np.bool_), image)
+    for boxes, masks in ((no_boxes, None), (None, none_of(image)), (no_boxes, no_pixels)):
+        with pytest.raises(EmptyInput, match="nothing to mark: nothing was found before"):
+            annotate(image, boxes, masks)
+    with pytest.raises(EmptyInput, match="no mask has a pixel"):
+        annotate(image, masks=no_pixels)
+
+
+def test_a_large_picture_is_blurred_as_a_small_copy_of_it_would_be(image: Image) -> None:
+    import cv2
+
+    pixels = np.asarray(cv2.resize(image.pixels, (3000, 2000), interpolation=cv2.INTER_NEAREST), np.uint8)
+    blurred = blur(Image.from_array(pixels)).pixels
+    plain = cv2.GaussianBlur(pixels, (0, 0), 60, borderType=cv2.BORDER_REPLICATE)
+    assert np.abs(blurred.astype(int) - plain).max() <= 3
 
 
 def test_alpha_survives_changes(image: Image, masks: Masks) -> None:
