@@ -68,9 +68,13 @@ class LlmPlanner:
         after one repair; UnknownRole where the profile serves no planner.
         """
         model = _model(context)
-        if model.trained_tools is not None and _beyond(request, context, model.trained_tools):
+        if model.trained_tools is None:
+            return _Dialogue(request, context, model).plan()
+        if _beyond(request, context, model.trained_tools):
             return self._search.plan(request, context)
-        return _Dialogue(request, context, model).plan()
+        plan = _Dialogue(request, context, model).plan()
+        # A small model is not told what the answer is to be, so a plan for something else is no plan.
+        return plan if _gives(plan, request.want, context.registry) else self._search.plan(request, context)
 
     def revise(
         self, plan: Plan, failures: Sequence[Mapping[str, Any]], request: Request, context: PlannerContext
@@ -209,7 +213,10 @@ def _beyond(request: Request, context: PlannerContext, trained: Sequence[str]) -
     if kinds and not any(set(kinds) & set(needs(tool)) for tool in known):
         return True
     ready = sources(kinds or ["text"], tools)
-    others = [tool for tool in tools if tool.name not in trained and ready.keys() >= set(needs(tool))]
+    served = {tool.name for tool in tools}
+    # A tool that nobody serves here may be meant as well: search then says what it lacks.
+    others = [tool for tool in context.registry.tools() if tool.name not in trained
+              and (tool.name not in served or ready.keys() >= set(needs(tool)))]  # fmt: skip
     # "Draw boxes on the sign" about a picture is no wish for another picture of that name.
     others = [tool for tool in others if needs(tool) != ("text",) or tool.returns.kind not in kinds]
     for clause in clauses(request.text, tools):
@@ -218,6 +225,13 @@ def _beyond(request: Request, context: PlannerContext, trained: Sequence[str]) -
     return (
         request.want is not None and request.want not in sources(kinds, known) and request.want in sources(kinds, tools)
     )
+
+
+def _gives(plan: Plan, want: str | None, registry: Registry) -> bool:
+    """Whether an answer of the plan is of the wanted kind."""
+    tools = {f"${step.id}": step.tool for step in plan.steps}
+    kinds = [registry.get(tools[ref]).returns.kind or "text" for ref in plan.answer if ref in tools]
+    return want is None or want in kinds
 
 
 def _card(tool: Tool) -> dict[str, str]:

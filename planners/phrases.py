@@ -20,7 +20,7 @@ from .plan import Plan, Step
 from .prompts import table
 
 _SLOT = re.compile(r"\{([^{}]*)\}")
-_HAN_END = re.compile(r"[\u3400-\u9fff]$|[\u3400-\u9fff].*[”）]$", re.DOTALL)
+_HAN = re.compile(r"[\u3400-\u9fff]")
 _SELECTIONS = ("boxes", "masks", "points", "spans")
 """Kinds that say which things of a medium are meant; a step that returns one narrows what later steps speak of."""
 
@@ -85,7 +85,8 @@ class Phrasebook:
         text = text.strip()
         if not text or text[-1] in ".!?。！？…":
             return text[:1].upper() + text[1:]
-        return text[:1].upper() + text[1:] + ("。" if _HAN_END.search(text) else ".")
+        chinese = _HAN.search(text) if text[-1] in "”）" else _HAN.match(text[-1])
+        return text[:1].upper() + text[1:] + ("。" if chinese else ".")
 
     def paragraph(self, sentences: Sequence[str]) -> str:
         """Sentences as one text, each said once."""

@@ -33,6 +33,8 @@ _SIGNS = re.compile(rf"[{_CJK}]+")
 _APART = "红橙黄绿蓝紫粉棕黑白把将"
 # These cling to a noun of one sign in words that the dictionary has (马太, 船用): unless the model knows such a word.
 _CLINGING = "太帮则给很用上里"
+# "几辆车" is a word of the dictionary too, but a quantity and a thing here.
+_QUANTITY = re.compile(r"[几两一二三四五六七八九十]+[个只辆棵颗朵条艘张把位座](?=.)")
 _WORD = re.compile(rf"[{_CJK}]|['’][^\W_{_CJK}]+|[^\W_{_CJK}]+|[^\w\s]|_")
 
 
@@ -73,8 +75,10 @@ def _cut(text: str, start: int, end: int) -> Iterator[Word]:
     import rjieba  # its dictionary takes 0.2 s to load: only requests in Chinese pay for it
 
     for piece in rjieba.cut(text[start:end], False):
+        quantity = _QUANTITY.match(piece)
         apart = len(piece) > 1 and piece[0] in _APART and piece[-1] != "色"
-        lengths = (1, len(piece) - 1) if apart else (len(piece),)
+        first = quantity.end() if quantity else 1 if apart else 0
+        lengths = (first, len(piece) - first) if first else (len(piece),)
         for length in lengths:
             yield Word(text[start : start + length], start, start + length)
             start += length

@@ -145,6 +145,16 @@ def test_what_the_grammar_lets_pass(tokenizer: PreTrainedTokenizerFast, plan: st
     assert follow(tokenizer, constraint, told) is legal
 
 
+@pytest.mark.parametrize("text", ["图片里有几辆车？", "三个圆有多大", "数两棵树"])
+def test_quantities_are_no_part_of_a_label(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
+    constraint = plan_constraint(Request(text, [PICTURE]), REGISTRY, None, tokenizer)
+    assert constraint.form is not None
+    noun = next(word.text for word in constraint.form.words if word.text in ("车", "圆", "树"))
+    before = constraint.form.words[[word.text for word in constraint.form.words].index(noun) - 1].text
+    assert follow(tokenizer, constraint, found(constraint.form.told(noun)))
+    assert not follow(tokenizer, constraint, found(constraint.form.told(f"{before}{noun}")))
+
+
 def test_a_general_model_gets_spans_as_they_were_typed() -> None:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
@@ -255,6 +265,7 @@ def test_unknown_words_are_marked_and_spelled_where_their_letters_tell_something
         ("有黄花？", "花", "#2#", " 有#1##2# ？"),
         ("把门", "门", "#2#", "#1##2#"),
         ("有紫色car", "car", " car", " 有#1# 紫色 car"),
+        ("有几辆车", "车", "#2#", " 有#1# 几辆#2#"),
         # Other scripts stay as they are.
         ("ひらcar", "car", " car", "#1##2# car"),
     ],

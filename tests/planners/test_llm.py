@@ -16,7 +16,7 @@ from panmodal.planners.plan import Plan, Step
 from panmodal.planners.prompts import render
 from panmodal.tools.card import Card
 from panmodal.tools.contract import Tool, tool
-from panmodal.tools.errors import PlannerOutputError, UnknownRole
+from panmodal.tools.errors import PlanError, PlannerOutputError, UnknownRole
 from panmodal.tools.loaders.base import ModelSpec
 from panmodal.tools.loaders.registry import get_loader
 from panmodal.tools.media.image import Image
@@ -205,6 +205,13 @@ def test_what_a_trained_model_does_not_know_is_planned_by_search() -> None:
     assert wanted.planner == "search" and [step.tool for step in wanted.steps] == ["detect", "segment"]
     failed = LlmPlanner().revise(plan, [], Request("Blur the picture", REQUEST.attachments), context)
     assert failed.planner == "search"
+
+
+@pytest.mark.parametrize("text", ["make a depth map", "fetch https://example.com/a.png"])
+def test_what_nobody_serves_here_is_refused_and_nothing_else_done_instead(text: str) -> None:
+    context = PlannerContext(REGISTRY, ROLES, Trained())
+    with pytest.raises(PlanError, match="no tool at hand does"):
+        LlmPlanner().plan(Request(text, REQUEST.attachments), context)
 
 
 def test_a_trained_model_that_reads_another_form_is_refused(llama_folder: Path) -> None:
