@@ -14,7 +14,7 @@ from ..tools.contract import Tool
 from ..tools.errors import PlanError
 from ..tools.registry import Registry
 from ..tools.signature import Param, Return
-from .literals import check_literal
+from .literals import check_literal, check_size
 from .order import cycles, topological
 from .plan import Plan, Step
 from .references import RESERVED, Reference, ReferenceSyntaxError, parse_reference
@@ -129,6 +129,7 @@ class _Check:
     def _step(self, step: Step, path: str, found: list[Violation]) -> Shape | None:
         """The shape of the step's output; what is wrong goes into `found`."""
         item = Item(self._each(step, path, found)) if step.each is not None else None
+        found.extend(check_size({"args": step.args, "seed": step.seed}, path))
         if step.tool not in self.registry:
             names = self.registry.names()
             hint = near(step.tool, names, listing("tools", names))

@@ -57,6 +57,18 @@ def check_literal(value: Any, schema: Mapping[str, Any], path: str) -> Iterator[
             yield from check_literal(element, schema["items"], f"{path}[{number}]")
 
 
+def check_size(value: Any, path: str) -> Iterator[Violation]:
+    """Whole numbers in `value` of more than 64 bits: no tool takes one, and no journal keeps it."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        yield Violation(path, "wrong-value", f"{_show(value)} is out of range", "write a number of at most 64 bits")
+    elif isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from check_size(one, f"{path}.{name}")
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from check_size(one, f"{path}[{number}]")
+
+
 def _is(value: Any, declared: str | list[str]) -> bool:
     names = [declared] if isinstance(declared, str) else declared
     if isinstance(value, bool):  # bool is an int in Python, but true is no number in a plan

@@ -53,6 +53,14 @@ def only(step: dict[str, Any], **surroundings: Any) -> Violation:
     return violations[0]
 
 
+def test_whole_numbers_of_more_than_64_bits_are_refused() -> None:
+    wide = {"tool": "collage", "args": {"images": ["$in.image"], "gap": 10**30}}
+    assert only(wide).path == "steps[1].args.gap"
+    large = only({"tool": "utter", "args": {"text": "no"}, "seed": 2**64})
+    assert (large.path, large.code, large.hint) == ("steps[1].seed", "wrong-value", "write a number of at most 64 bits")
+    assert not found([{"id": "x", "tool": "utter", "args": {"text": "no"}, "seed": 2**64 - 1}])
+
+
 def test_a_sound_plan_has_no_violation() -> None:
     steps = [
         DETECT,
