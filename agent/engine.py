@@ -145,7 +145,7 @@ class Engine:
                 ended = await self._invoke(_go_on(data), config, turn)
         except BudgetExceeded as error:
             facts = error.facts
-            text = phrasebook(turn.ask.language).say("budget", limit=facts.get("limit", ""), field=facts["field"])
+            text = phrasebook(turn.ask.language).say("budget_early", limit=facts.get("limit", ""), field=facts["field"])
             return unanswered(turn, "failed", text, usage())
         except PanmodalError as error:
             turn.remember("error", error.to_dict())

@@ -100,15 +100,20 @@ async def _ask(planner: Planner, turn: Turn, request: Request) -> Plan:
         try:
             await asyncio.wait((work,), timeout=min(left, 1e9))
         except asyncio.CancelledError:
-            stop.set()
-            await asyncio.wait((work,))  # the lease must outlive the call; generation stops at its next token
+            await _stopped(work, stop)
             raise
         if not work.done():
-            stop.set()
-            await asyncio.wait((work,))
+            await _stopped(work, stop)
             turn.spending.check()
             raise BudgetExceeded("the budget is used up before there was a plan", field="seconds")
         return work.result()
+
+
+async def _stopped(work: asyncio.Future[Plan], stop: Flag) -> None:
+    """End a planner's call, which stops at its next token: the lease must outlive it, and nobody asks what it gave."""
+    stop.set()
+    await asyncio.wait((work,))
+    work.exception()
 
 
 def _with_look(plan: Plan, look: Plan) -> Plan:

@@ -28,7 +28,7 @@ def compose_answer(turn: Turn, plan: Plan, declined: bool = False) -> dict[str, 
     exceeded = execution.exceeded
     if exceeded:
         limit = getattr(turn.spending.budget, exceeded)
-        notes.append(book.say("budget", limit=limit, field=exceeded))
+        notes.append(book.say("budget" if execution.values else "budget_early", limit=limit, field=exceeded))
     look, rest = split(plan)
     if look and rest:
         answer, both = _both_ways(turn, execution, plan, look, rest, notes)

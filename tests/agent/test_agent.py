@@ -1,6 +1,7 @@
 """Whole runs through the graph: own tools, threads, approval, both ways, resume, replay, loops and threads."""
 
 import asyncio
+import gc
 import os
 import signal
 import sqlite3
@@ -17,7 +18,15 @@ from panmodal.agent.events import Event, RunFinished, RunStarted, StepFinished
 from panmodal.agent.result import Result
 from panmodal.planners.base import PlannerContext, Request
 from panmodal.planners.search import SearchPlanner
-from panmodal.tools.errors import InputError, PlanError, PlannerOutputError, RunError, RunNotFound, ThreadBusy
+from panmodal.tools.errors import (
+    Cancelled,
+    InputError,
+    PlanError,
+    PlannerOutputError,
+    RunError,
+    RunNotFound,
+    ThreadBusy,
+)
 from panmodal.tools.media.image import Image
 from panmodal.tools.roles import StepContext
 
@@ -298,6 +307,24 @@ def test_at_the_budget_the_finished_part_is_kept(make_agent: Make, scene: Image,
     assert cut.status == "partial"
     assert "78.44" in cut.text and "budget of 0.3 seconds" in cut.text
     assert agent.resume(cut.run_id).text.endswith("gives 1.5.")
+
+
+def test_a_budget_that_ends_before_there_is_a_plan_is_told_without_a_fault(
+    make_agent: Make, scene: Image, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Slow(SearchPlanner):
+        name = "slow"
+
+        def plan(self, request: Request, context: PlannerContext) -> Plan:
+            context.stop.wait(10)  # type: ignore[attr-defined]
+            raise Cancelled("the planner was stopped while it wrote")
+
+    with make_agent(planner=Slow()) as agent:
+        cut = agent.run("Mirror the picture.", scene, budget=Budget(seconds=0.2))
+    gc.collect()  # asyncio reports what nobody asked for when it is thrown away
+    assert cut.status == "failed"
+    assert cut.text == "The budget of 0.2 seconds was used up before anything was finished."
+    assert "never retrieved" not in capfd.readouterr().err + caplog.text
 
 
 def test_events_stream_and_end_with_the_result(make_agent: Make, scene: Image) -> None:
