@@ -210,6 +210,9 @@ def _beyond(request: Request, context: PlannerContext, trained: Sequence[str]) -
     tools = usable(context)
     known = [tool for tool in tools if tool.name in trained]
     kinds = [*request.kinds, *request.thread.values()]
+    wishes = clauses(request.text, tools)
+    if all(clause.idle and not clause.asks for clause in wishes):
+        return True  # "Hello!" wishes for nothing, and a small model would do something all the same
     if kinds and not any(set(kinds) & set(needs(tool)) for tool in known):
         return True
     ready = sources(kinds or ["text"], tools)
@@ -219,7 +222,7 @@ def _beyond(request: Request, context: PlannerContext, trained: Sequence[str]) -
               and (tool.name not in served or ready.keys() >= set(needs(tool)))]  # fmt: skip
     # "Draw boxes on the sign" about a picture is no wish for another picture of that name.
     others = [tool for tool in others if needs(tool) != ("text",) or tool.returns.kind not in kinds]
-    for clause in clauses(request.text, tools):
+    for clause in wishes:
         if any(reads_like(tool, clause) for tool in others) and not any(reads_like(tool, clause) for tool in known):
             return True
     return (

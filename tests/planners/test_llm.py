@@ -207,7 +207,7 @@ def test_what_a_trained_model_does_not_know_is_planned_by_search() -> None:
     assert failed.planner == "search"
 
 
-@pytest.mark.parametrize("text", ["make a depth map", "fetch https://example.com/a.png"])
+@pytest.mark.parametrize("text", ["make a depth map", "fetch https://example.com/a.png", "Thanks!"])
 def test_what_nobody_serves_here_is_refused_and_nothing_else_done_instead(text: str) -> None:
     context = PlannerContext(REGISTRY, ROLES, Trained())
     with pytest.raises(PlanError, match="no tool at hand does"):
