@@ -12,20 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ..tools.media.artifact import Artifact
-from ..tools.media.boxes import Boxes
-from ..tools.media.spans import Spans
-from ..tools.media.table import Table
 from ..tools.media.text import Text
 from ..tools.media.values import artifacts_in, is_empty
 from ..tools.registry import Registry
 from .base import Language, Request
-from .phrases import Phrasebook, Subject, phrasebook, selections_before, subject_of
+from .phrases import SELECTIONS, Phrasebook, Subject, phrasebook, selections_before, subject_of
 from .plan import Plan, Step
 from .references import Reference, follow, parse_reference, resolve
+from .rows import is_rows, rows_of, short, unquoted
 
 Verdict = Literal["answered", "partial", "failed"]
 _GOOD = ("done", "empty")
-_LISTED = 12  # rows that a sentence tells
 _REPEATED = 120  # characters of a text that another sentence repeats
 _EMPTY_INPUT = "empty-input"
 _STOPPED = ("budget-exceeded", "cancelled")
@@ -180,7 +177,7 @@ class _Composer:
         outcome = self.steps.get(root)
         error = (outcome.error if outcome else None) or {}
         step = self.plan.step(root)
-        message = str(error.get("message", "")).rstrip(".。")
+        message = unquoted(str(error.get("message", "")).rstrip(".。"))
         tools = self.book.join(list(dict.fromkeys(self.plan.step(name).tool for name in names)))
         others = self.book.join([self.plan.step(name).tool for name in names if name != root])
         if error.get("code") == _EMPTY_INPUT:
@@ -206,7 +203,7 @@ class _Composer:
 
     def _tell_failed_elements(self, step: Step, error: Mapping[str, Any], value: Any) -> None:
         lost = error["facts"]["elements"]
-        message = str(lost[0]["message"]).rstrip(".。")
+        message = unquoted(str(lost[0]["message"]).rstrip(".。"))
         total = len(lost) + len(value)
         sentence = self.book.say("failed_elements", tool=step.tool, count=len(lost), total=total, message=message)
         self._add(step, sentence, None)
@@ -225,7 +222,7 @@ class _Composer:
         tool = self.registry.get(step.tool)
         subject = subject_of(self.plan, step, self.registry)
         number = self._number(step, value)
-        counted = tool.returns.python is int and next(self._selections(step), None) is not None
+        counted = tool.returns.python is int and any(param.kind in SELECTIONS for param in tool.params)
         if (value == 0 and counted) or is_empty(value):
             return self._none_found(step)
         selected = tool.returns.kind in ("boxes", "masks") and not isinstance(value, list)
@@ -238,8 +235,10 @@ class _Composer:
             "count": number,
             "tool": step.tool,
         }
-        if template is not None and "{rows}" in template and isinstance(value, Spans | Boxes | Table):
-            slots["rows"], selected = "; ".join(_rows(value)), False
+        if template is not None and "{rows}" in template and is_rows(value):
+            rows, left = rows_of(value)
+            more = [self.book.say("more", count=left)] if left else []
+            slots["rows"], selected = "; ".join([*rows, *more]), False
         if template is not None and (subject.labels or not selected):
             try:
                 return self.book.fill(template, number, slots)
@@ -253,7 +252,7 @@ class _Composer:
         for name, each in step.args.items():
             reference = parse_reference(each)
             if reference is None:
-                said[name] = each
+                said[name] = short(each, _REPEATED) if isinstance(each, str) else each
                 continue
             value = self.values.get(reference.name) if reference.source == "step" and not reference.path else None
             if isinstance(value, Text) and value.characters <= _REPEATED:
@@ -294,7 +293,8 @@ class _Composer:
 
     def _none_found(self, step: Step) -> str:
         subject = subject_of(self.plan, step, self.registry)
-        return self.book.say("none_found", labels=subject.phrase(self.book, 0))
+        sought = None if subject.labels else self.book.entries["sought"].get(step.tool)
+        return self.book.say("none_found", labels=sought or subject.phrase(self.book, 0))
 
     def _number(self, step: Step, value: Any) -> int:
         """How many things the sentence about a step speaks of."""
@@ -333,19 +333,3 @@ class _Composer:
                 used |= dict.fromkeys(artifacts_in(given))
         used |= dict.fromkeys(artifacts_in(value))
         self.told.append(Evidence(self.book.sentence(sentence), step.id, step.tool, tuple(used)))
-
-
-def _rows(value: Spans | Boxes | Table) -> list[str]:
-    """What is listed, a row each: what is said or seen when, what boxes are called, the cells of a table."""
-    if isinstance(value, Spans):
-        names = value.labels or [""] * len(value)
-        times = zip(names, value.seconds.tolist(), strict=True)
-        rows = [f"{name} ({start:.1f}–{end:.1f} s)".strip() for name, (start, end) in times]
-    elif isinstance(value, Boxes):
-        rows = list(value.labels)
-    else:
-        cells = [
-            [f"{each:.3g}" if isinstance(each, float) else str(each) for each in row.values()] for row in value.rows
-        ]
-        rows = [" ".join(cell for cell in row if cell) for row in cells]
-    return rows if len(rows) <= _LISTED else [*rows[:_LISTED], "…"]

@@ -18,10 +18,11 @@ from ..tools.see.nouns import clean, singulars
 from .base import Language
 from .plan import Plan, Step
 from .prompts import table
+from .rows import short
 
 _SLOT = re.compile(r"\{([^{}]*)\}")
 _HAN = re.compile(r"[\u3400-\u9fff]")
-_SELECTIONS = ("boxes", "masks", "points", "spans")
+SELECTIONS = ("boxes", "masks", "points", "spans")
 """Kinds that say which things of a medium are meant; a step that returns one narrows what later steps speak of."""
 
 
@@ -125,7 +126,7 @@ class Subject:
 
     def _noun(self, label: str, book: Phrasebook) -> str:
         """The label in the answer's language where the table knows it, else as the plan writes it."""
-        cleaned = clean(label)
+        cleaned = short(clean(label))
         if book.language == "en" and cleaned.isascii():
             return cleaned
         forms = {cleaned, *singulars(cleaned)}
@@ -140,7 +141,7 @@ def subject_of(plan: Plan, step: Step, registry: Registry) -> Subject:
     before = next(selections_before(plan, step, registry), None)
     subject = subject_of(plan, before, registry) if before is not None else Subject()
     tool = registry.get(step.tool)
-    if tool.returns.kind not in _SELECTIONS:
+    if tool.returns.kind not in SELECTIONS:
         return subject if before is not None else replace(subject, whole=tool.returns.kind)
     words = phrasebook("en").entries
     defaults = {param.name: param.default for param in tool.params if param.optional}
@@ -158,14 +159,14 @@ def selections_before(plan: Plan, step: Step, registry: Registry) -> Iterator[St
     """The steps whose boxes, masks, points or spans ``step`` reads, in the order of its arguments."""
     for name in step.needs():
         source = plan.step(name)
-        if registry.get(source.tool).returns.kind in _SELECTIONS:
+        if registry.get(source.tool).returns.kind in SELECTIONS:
             yield source
 
 
 def _meant(labels: Any) -> tuple[str, ...]:
     """The labels that narrow anything: references and words for everything do not."""
     texts = [labels] if isinstance(labels, str) else [each for each in labels if isinstance(each, str)]
-    return tuple(each for each in texts if not each.startswith("$"))
+    return tuple(each for each in texts if each.strip() and not each.startswith("$"))
 
 
 def _plural(noun: str) -> str:

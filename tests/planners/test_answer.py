@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from panmodal.planners.answer import Answer, _rows, compose
+from panmodal.planners.answer import Answer, compose
 from panmodal.planners.base import Language, Request
 from panmodal.planners.phrases import phrasebook
 from panmodal.planners.plan import Plan
+from panmodal.planners.rows import rows_of, unquoted
 from panmodal.tools.card import Card
 from panmodal.tools.contract import tool
 from panmodal.tools.errors import EmptyInput, PanmodalError, StepTimeout
@@ -278,6 +279,22 @@ def test_given_attachments_are_passed_on() -> None:
 
 def test_rows_of_what_was_heard_read_or_tabled_are_told() -> None:
     spans = Spans.of([[0, 1.25], [1.25, 3]], ["bell", "red star moves left"])
-    assert _rows(spans) == ["bell (0.0–1.2 s)", "red star moves left (1.2–3.0 s)"]
-    assert _rows(Table.of([{"what": "star", "score": 0.98765}])) == ["star 0.988"]
-    assert _rows(Spans.of([[n, n + 1] for n in range(20)]))[-1] == "…"
+    assert rows_of(spans) == (["bell (0.0–1.2 s)", "red star moves left (1.2–3.0 s)"], 0)
+    assert rows_of(Table.of([{"what": "star", "score": 0.98765}])) == (["star 0.988"], 0)
+    assert rows_of(Table.of([{"start": 0, "end": 1.5, "text": "a black sign."}])) == (["0 1.5 a black sign"], 0)
+    sizes = {"thing": "star", "width": 30.0, "area": 1234.5, "centre_x": 7, "aspect": None}
+    assert rows_of([Table.of([sizes] * 6)]) == (["star: width 30, area 1234, centre x 7"] * 4, 2)
+    assert rows_of(Spans.of([[n, n + 1] for n in range(20)]))[1] == 8
+
+
+def test_long_texts_are_told_by_their_beginning() -> None:
+    assert unquoted(f"the detector does not know '{'a' * 5000}'") == f"the detector does not know '{'a' * 80}…'"
+    assert unquoted("it doesn't know 'it'") == "it doesn't know 'it'"
+    found = tell([("detect", {"image": "$in.image", "labels": ["b" * 5000]}, boxes())], ["$s1"])
+    assert len(found.text) < 120
+
+
+def test_empty_labels_mean_anything_and_none_is_told_as_none() -> None:
+    found = tell([("detect", {"image": "$in.image", "labels": [""]}, boxes("star", "car"))], ["$s1"])
+    assert "objects" in found.text and " s " not in found.text
+    assert tell([("count", {"boxes": "$in.image"}, 0)], ["$s1"]).text == "No object was found."

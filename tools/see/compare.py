@@ -27,7 +27,7 @@ CARD = Card(
         "do the {first} and the {second} overlap", "how do the {labels} lie to each other",
         "比较{first}和{second}", "{first}在{second}的左边吗", "{first}比{second}大多少", "{first}离{second}多远",
     ),
-    answer={"en": "How the things lie to each other is in the table.", "zh": "它们之间的关系已列在表中。"},
+    answer={"en": "How they lie to each other: {rows}.", "zh": "它们之间的关系：{rows}。"},
 )  # fmt: skip
 
 # Boxes are a little off: where 5 % of a box stick out, the world's things still lie wholly on each other.

@@ -21,7 +21,7 @@ CARD = Card(
         "what is the aspect ratio of the {labels}", "at which coordinates is the {labels}",
         "测量{labels}", "{labels}有多大", "{labels}占图片多大比例", "{labels}的宽和高是多少",
     ),
-    answer={"en": "The measures of the {labels} are in the table.", "zh": "{labels}的尺寸已列在表中。"},
+    answer={"en": "The measures of the {labels} in pixels: {rows}.", "zh": "{labels}的尺寸（像素）：{rows}。"},
 )  # fmt: skip
 
 

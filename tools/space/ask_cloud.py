@@ -54,7 +54,7 @@ _ZH = {
 """Words of answers about colours and solids; others stay as they are."""
 _SAID = {
     "en": {
-        "points": "The cloud has {count} points.",
+        "points": "The cloud has {count} {points}.",
         "size": "It is {x:.3g} wide (x), {y:.3g} deep (y) and {z:.3g} high (z), in the unit of the file.",
         "colour": "It is {colours}.",
         "no colour": "The cloud has no colours.",
@@ -96,7 +96,7 @@ def ask_cloud(
     language = "zh" if _HAN.search(question) else "en"
     said = _SAID[language]
     if _POINTS.search(question):
-        return Text.of(said["points"].format(count=len(cloud)))
+        return Text.of(said["points"].format(count=len(cloud), points="point" if len(cloud) == 1 else "points"))
     if cloud.empty:
         raise EmptyInput("the cloud has no points, so there is nothing to tell of it", kind="point_cloud")
     if _COLOUR.search(question):

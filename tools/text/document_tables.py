@@ -17,7 +17,7 @@ CARD = Card(
         "what is in the sheets", "list the tables of the Word file", "give me the rows of the workbook",
         "提取文档中的表格", "读取表格", "文档里的表格",
     ),
-    answer={"en": "The tables of the document were read.", "zh": "已读取文档中的表格。"},
+    answer={"en": "The tables of the document: {rows}.", "zh": "文档中的表格：{rows}。"},
 )  # fmt: skip
 
 

@@ -156,6 +156,7 @@ def test_questions_that_have_no_answer_are_refused(classifier: CloudClassifier, 
         return ask_cloud(cloud, question, cloud_classifier=classifier, mllm=mllm, step=STEP).text
 
     assert ask(EMPTY, "how many points are there") == "The cloud has 0 points." or ask(EMPTY, "number of points")
+    assert ask(DOT, "how many points does it have") == "The cloud has 1 point."
     assert ask(DOT, "how large is it").startswith("It is 0 wide")
     assert ask(DOT, "what colour is it") == "The cloud has no colours."
     with pytest.raises(WrongArgument, match="nothing is asked"):
