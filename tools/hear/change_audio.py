@@ -32,6 +32,7 @@ CARD = Card(
 _LIMITER: Filter = ("alimiter", "limit=1:level=false:latency=true")  # bends peaks down where they would be clipped
 _SLOWEST = 0.5  # of one atempo filter
 _ROOM = 0.2  # seconds of silence after what is stretched: the filter keeps back that much
+_LOWEST = 200  # samples a second: the limiter and atempo need as many, below it atempo may end the process
 _PEAK = 10 ** (-1 / 20)  # 1 dB under full scale
 
 
@@ -43,6 +44,8 @@ class _Way(NamedTuple):
     usual: float
     most: float
     unit: str
+    least_rate: int = 1
+    """Samples a second that the filters need."""
 
 
 def _paced(factor: float) -> list[Filter]:
@@ -55,10 +58,10 @@ def _paced(factor: float) -> list[Filter]:
 
 _WAYS: Mapping[Effect, _Way] = MappingProxyType(
     {
-        "louder": _Way(lambda amount, _: [("volume", f"{amount:.6f}dB"), _LIMITER], 6, 60, "dB"),
+        "louder": _Way(lambda amount, _: [("volume", f"{amount:.6f}dB"), _LIMITER], 6, 60, "dB", _LOWEST),
         "quieter": _Way(lambda amount, _: [("volume", f"-{amount:.6f}dB")], 6, 60, "dB"),
-        "faster": _Way(lambda amount, _: _paced(amount), 1.5, 8, "times"),
-        "slower": _Way(lambda amount, _: _paced(1 / amount), 1.5, 8, "times"),
+        "faster": _Way(lambda amount, _: _paced(amount), 1.5, 8, "times", _LOWEST),
+        "slower": _Way(lambda amount, _: _paced(1 / amount), 1.5, 8, "times", _LOWEST),
         "fade_in": _Way(lambda amount, _: [("afade", f"t=in:d={amount:.6f}")], 1, 60, "seconds"),
         "fade_out": _Way(
             lambda amount, whole: [("afade", f"t=out:st={max(0.0, whole - amount):.6f}:d={min(amount, whole):.6f}")],
@@ -76,8 +79,8 @@ def change_audio(audio: Audio, effect: Effect, amount: Annotated[float, Field(ge
 
     Louder and quieter by decibels, peaks bent down below full scale; faster and slower by a factor (2 takes half, or
     twice, the time), the pitch stays; fades over seconds; normalised, its highest peak is 1 dB under full scale.
-    Silence stays silence. Raises ``WrongArgument`` for an amount that cannot be, ``EmptyInput`` for a recording without
-    samples, ``NotDecodable`` for damaged ones.
+    Silence stays silence. Raises ``WrongArgument`` for an amount that cannot be and for a recording of a rate or of
+    channels that the effect does not take, ``EmptyInput`` for one without samples, ``NotDecodable`` for damaged ones.
 
     Args:
         audio: the recording to change
@@ -93,7 +96,7 @@ def change_audio(audio: Audio, effect: Effect, amount: Annotated[float, Field(ge
     filters = way.filters(amount, audio.seconds)
     if effect in ("faster", "slower"):
         return Audio.from_samples(_stretched(samples, audio.rate, filters, amount, effect == "slower"), audio.rate)
-    return Audio.from_samples(filtered(samples, audio.rate, filters), audio.rate)
+    return Audio.from_samples(filtered(samples, audio.rate, filters, way.least_rate), audio.rate)
 
 
 def _amount(effect: Effect, way: _Way, amount: float) -> float:
@@ -110,4 +113,4 @@ def _amount(effect: Effect, way: _Way, amount: float) -> float:
 def _stretched(samples: Samples, rate: int, filters: list[Filter], factor: float, slower: bool) -> Samples:
     """The samples at another pace, exactly as long as that makes them."""
     length = max(1, round(len(samples) * factor if slower else len(samples) / factor))
-    return fitted(filtered(fitted(samples, len(samples) + round(_ROOM * rate)), rate, filters), length)
+    return fitted(filtered(fitted(samples, len(samples) + round(_ROOM * rate)), rate, filters, _LOWEST), length)

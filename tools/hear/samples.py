@@ -6,13 +6,15 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import EmptyInput, NotDecodable
+from ..errors import EmptyInput, NotDecodable, WrongArgument
 from ..media.audio import Audio
 
 Samples = NDArray[np.float32]
 """Samples x channels, full scale -1 to 1."""
 Filter = tuple[str, str]
 """A filter's name and its arguments, as FFmpeg writes them."""
+_LAYOUTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 24)  # numbers of channels that FFmpeg has an arrangement for
+_FASTEST = 2_000_000  # samples a second; above it some filters end the process
 
 
 def checked(audio: Audio) -> Audio:
@@ -34,11 +36,17 @@ def some(audio: Audio, purpose: str) -> Samples:
     return checked(audio).samples
 
 
-def filtered(samples: Samples, rate: int, filters: Sequence[Filter]) -> Samples:
-    """The samples after a chain of FFmpeg's audio filters, of which the last decides how many there are."""
+def filtered(samples: Samples, rate: int, filters: Sequence[Filter], least: int = 1) -> Samples:
+    """The samples after a chain of FFmpeg's audio filters, of which the last decides how many there are.
+
+    ``least`` is the lowest rate that the filters take. Raises ``WrongArgument`` for a rate or channels beyond bounds.
+    """
     import av  # loads native libraries: not on the light path
 
-    channels = samples.shape[1]
+    wanted = samples.shape[1]
+    _within_bounds(rate, wanted, least)
+    channels = next(each for each in _LAYOUTS if each >= wanted)
+    samples = np.pad(samples, ((0, 0), (0, channels - wanted)))
     layout = {1: "mono", 2: "stereo"}.get(channels, f"{channels}c")
     graph = av.filter.Graph()
     source = graph.add_abuffer(format="flt", sample_rate=rate, layout=layout, time_base=Fraction(1, rate))
@@ -55,7 +63,24 @@ def filtered(samples: Samples, rate: int, filters: Sequence[Filter]) -> Samples:
         try:
             parts.append(graph.pull().to_ndarray().reshape(-1, channels))
         except (av.BlockingIOError, av.EOFError):
-            return np.concatenate(parts) if parts else np.zeros((0, channels), np.float32)
+            whole = np.concatenate(parts) if parts else np.zeros((0, channels), np.float32)
+            return whole[:, :wanted]
+
+
+def _within_bounds(rate: int, channels: int, least: int) -> None:
+    """Refuse what FFmpeg's filters answer with a foreign error, or with the end of the process."""
+    if not least <= rate <= _FASTEST:
+        raise WrongArgument(
+            f"a recording of {rate} samples a second cannot be changed like this",
+            hint=f"give one of {least} to {_FASTEST} samples a second",
+            field="rate",
+        )
+    if channels > _LAYOUTS[-1]:
+        raise WrongArgument(
+            f"a recording of {channels} channels cannot be changed like this",
+            hint=f"give one of 1 to {_LAYOUTS[-1]} channels",
+            field="channels",
+        )
 
 
 def fitted(samples: Samples, length: int) -> Samples:

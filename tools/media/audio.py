@@ -144,8 +144,16 @@ def _resampled(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[
     if length == 0:
         return np.zeros(0, dtype=np.float32)
     frame = av.AudioFrame.from_ndarray(samples[None, :], format="flt", layout="mono")
-    frame.sample_rate = rate
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=wanted)
-    parts = [part.to_ndarray()[0] for part in [*resampler.resample(frame), *resampler.resample(None)]]
-    whole = np.concatenate(parts)[:length]
+    try:
+        frame.sample_rate = rate
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=wanted)
+        parts = [part.to_ndarray()[0] for part in [*resampler.resample(frame), *resampler.resample(None)]]
+    except (av.FFmpegError, OverflowError) as error:
+        raise WrongArgument(
+            f"a recording of {rate} samples a second cannot be heard at {wanted}",
+            hint="save it at a usual rate, such as 48000",
+            field="rate",
+        ) from error
+    # Of fewer samples than the filter is long nothing comes out.
+    whole = np.concatenate([np.zeros(0, np.float32), *parts])[:length]
     return np.pad(whole, (0, length - len(whole)))

@@ -166,6 +166,26 @@ def test_every_effect_takes_what_is_short_silent_or_many_channelled(effect: Effe
         change_audio(damaged(), effect)
 
 
+@pytest.mark.parametrize("rate", [1, 2, 7, 24, 100, 10_000_000])
+def test_rates_that_filters_do_not_take_are_refused_before_they_are_asked(rate: int) -> None:
+    audio = recording(RNG.normal(0, 0.1, 500), rate)
+    for effect in ("faster", "slower", "louder"):
+        with pytest.raises(WrongArgument, match=f"{rate} samples a second") as caught:
+            change_audio(audio, effect)  # type: ignore[arg-type]
+        assert caught.value.facts["field"] == "rate" and "200 to 2000000" in caught.value.hint
+    assert rate > 1000 or change_audio(audio, "quieter").rate == rate
+
+
+def test_channels_up_to_a_bound_are_changed_whatever_their_number() -> None:
+    for channels in (9, 23):
+        audio = recording(RNG.normal(0, 0.1, (500, channels)), RATE)
+        found = change_audio(audio, "quieter", 20)
+        assert np.allclose(found.samples, audio.samples * 0.1, atol=1e-6)
+    with pytest.raises(WrongArgument, match="64 channels.*1 to 24 channels") as caught:
+        change_audio(recording(np.zeros((10, 64)), RATE), "faster")
+    assert caught.value.facts["field"] == "channels"
+
+
 def test_what_cannot_be_done_is_told() -> None:
     audio = recording(tone(300, 0.2), RATE)
     for effect, amount, hint in (

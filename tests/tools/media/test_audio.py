@@ -83,6 +83,18 @@ def test_mono_mixes_and_resamples_as_a_band_limited_signal():
     assert Audio.from_samples(np.zeros((0, 1), np.float32), 44100).mono(16000).shape == (0,)
 
 
+@pytest.mark.parametrize(("count", "rate"), [(1, 8000), (2, 8000), (3, 44100), (10, 44100), (1, 1)])
+def test_a_few_samples_are_silence_at_another_rate(count, rate):
+    low = Audio.from_samples(np.full(count, 0.5, np.float32), rate).mono(16000)
+    assert low.shape == (round(count / rate * 16000),) and not low.any()
+
+
+def test_a_rate_that_no_resampler_takes_is_refused():
+    audio = Audio.from_samples(np.zeros(300_000, np.float32), 3_000_000_000)
+    with pytest.raises(WrongArgument, match="3000000000 samples a second"):
+        audio.mono(48000)
+
+
 def test_limits_are_checked_from_the_header():
     content = saved(tone(440), "FLAC")
     with pytest.raises(TooLarge, match="seconds"):
