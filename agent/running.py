@@ -10,8 +10,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from ..planners.references import resolve, rounds
-from ..tools.errors import BudgetExceeded, Cancelled, WrongArgument
+from ..planners.references import parse_reference, resolve, rounds
+from ..tools.errors import BudgetExceeded, Cancelled, EmptyInput, WrongArgument
 from ..tools.media.artifact import Artifact
 from ..tools.media.values import is_empty, load_value
 from .budget import Spending
@@ -148,7 +148,10 @@ class Running:
     def _spread(self, node: Node) -> None:
         """Queue one call per element of `each`, leaving out those that the journal holds."""
         try:
-            node.elements = rounds(node.step.each, self._resolve(node.step.each))
+            value = self._resolve(node.step.each)
+            if isinstance(node.step.each, list):
+                self._check_rows(node.step.each, value)
+            node.elements = rounds(node.step.each, value)
         except LookupError as error:
             self._finish(node, _WHOLE, failed(_no_value(node, error)))
             return
@@ -164,6 +167,23 @@ class Running:
                 self._take_in(node, item)
         if not count:
             self._complete(node)
+
+    def _check_rows(self, each: list[str], lists: list[Any]) -> None:
+        """Raise LookupError where lists that are run along in step have lost different elements."""
+        lost = {self._lost(text) for text, value in zip(each, lists, strict=True) if isinstance(value, list)}
+        if len(lost) > 1:
+            raise LookupError(f"{', '.join(each)}: other elements of one list are left out than of another")
+
+    def _lost(self, text: str) -> tuple[frozenset[int], ...]:
+        """Which elements were left out on the way to the list that a reference names, one set a step."""
+        reference = parse_reference(text)
+        node = next((each for each in self._nodes if reference and each.step.id == reference.name), None)
+        if node is None or node.step.each is None or node.record is None:
+            return ()
+        each = node.step.each if isinstance(node.step.each, list) else [node.step.each]
+        before = max((self._lost(one) for one in each), key=len)
+        own = frozenset(one["item"] for one in (node.record.error or {}).get("facts", {}).get("elements", ()))
+        return (*before, own) if own else before
 
     # ---- from ready to carried out
 
@@ -279,7 +299,7 @@ class Running:
         """An element of `node` is finished: the last one, or a failure that ends the step, settles it."""
         node.items[item.index] = item
         node.left -= 1
-        if (item.status == "failed" and node.step.on_error == "fail") or not node.left:
+        if (node.step.on_error == "fail" and _broken(item)) or not node.left:
             self._complete(node)
 
     def _complete(self, node: Node) -> None:
@@ -294,7 +314,7 @@ class Running:
             listed = [{"item": item.index, **(item.error or {})} for item in broken]
             message = f"{len(broken)} of {len(node.items)} elements failed; element {broken[0].index}: "
             error = {**first, "message": message + first.get("message", ""), "facts": {"elements": listed}}
-            if node.step.on_error == "fail" or not values:
+            if not values or (node.step.on_error == "fail" and any(map(_broken, broken))):
                 status = "failed"
         if status != "failed":
             self.values[node.step.id] = values
@@ -376,6 +396,11 @@ class Running:
         for node in nodes:
             for task in node.tasks:
                 task.cancel()
+
+
+def _broken(item: ItemRecord) -> bool:
+    """Whether an element failed by a fault: one that had nothing to work on is left out, and the others stay."""
+    return item.status == "failed" and (item.error or {}).get("code") != EmptyInput.code
 
 
 def _not_run(causes: list[str]) -> dict[str, Any]:

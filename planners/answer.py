@@ -104,12 +104,18 @@ def _verdict(plan: Plan, steps: Mapping[str, Outcome], references: Sequence[Refe
         outcome = steps.get(reference.name) if reference.source == "step" else None
         if reference.source != "step" or (outcome and outcome.status in _GOOD):
             good += 1
-            whole = whole and (outcome is None or outcome.error is None)
+            whole = whole and (outcome is None or outcome.error is None or _only_empty(outcome.error))
         elif outcome and _root(plan, steps, reference.name)[1].get("code") == _EMPTY_INPUT:
             good += 1  # nothing to work on, since nothing was found: an answer, not a fault
     if not good and references:
         return "failed"
     return "answered" if whole and good == len(references) else "partial"
+
+
+def _only_empty(error: Mapping[str, Any]) -> bool:
+    """Whether the elements of an ``each`` step that are left out had nothing to work on."""
+    elements = error.get("facts", {}).get("elements", ())
+    return bool(elements) and all(each.get("code") == _EMPTY_INPUT for each in elements)
 
 
 def _root(plan: Plan, steps: Mapping[str, Outcome], name: str) -> tuple[str, Mapping[str, Any]]:
@@ -156,8 +162,10 @@ class _Composer:
             self._add(step, self.book.say("plain", tool=f"{step.tool} {reference}", value=part), part)
         else:
             self._add(step, self._whole(step, value), value)
-        if outcome.error:
-            self._tell_failed_elements(step, outcome.error, value)
+        for each in self._behind(step):
+            error = self.steps[each.id].error if each.id in self.steps else None
+            if error and each.id in self.values:
+                self._tell_failed_elements(each, error, self.values[each.id])
         if found := artifacts_in(value):
             self.artifacts |= zip(artifact_names(found[0].kind, step.id, len(found)), found, strict=True)
 
@@ -201,10 +209,22 @@ class _Composer:
         self.told.append(Evidence(self.book.say("given", name=names), "", "", tuple(found)))
         self.artifacts |= zip(names, found, strict=True)
 
+    def _behind(self, step: Step) -> list[Step]:
+        """The step and all that it rests on, in the plan's order."""
+        known, waiting = {step.id}, [step]
+        while waiting:
+            names = [name for name in waiting.pop().needs() if name not in known]
+            known.update(names)
+            waiting += [self.plan.step(name) for name in dict.fromkeys(names)]
+        return [each for each in self.plan.steps if each.id in known]
+
     def _tell_failed_elements(self, step: Step, error: Mapping[str, Any], value: Any) -> None:
         lost = error["facts"]["elements"]
         message = unquoted(str(lost[0]["message"]).rstrip(".。"))
         total = len(lost) + len(value)
+        if _only_empty(error):
+            self._add(step, self.book.say("empty_elements", tool=step.tool, count=len(lost), total=total), None)
+            return
         sentence = self.book.say("failed_elements", tool=step.tool, count=len(lost), total=total, message=message)
         self._add(step, sentence, None)
 

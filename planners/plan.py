@@ -27,7 +27,8 @@ class Step(BaseModel):
 
     `args` holds literals, lists and references (references.py).  `each` names a collection, or lists
     references: the step then runs once per element, `$item` stands for the element and the output is the
-    list in the same order. `on_error` says what a failed element of an `each` step does to the others;
+    list in the same order. `on_error` says what a failed element of an `each` step does to the others
+    (one that had nothing to work on, because nothing was found, is left out in any case);
     `timeout` is in seconds.
     """
 

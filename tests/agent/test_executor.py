@@ -18,7 +18,7 @@ from panmodal.agent.store import ArtifactStore
 from panmodal.planners.plan import Plan, Step
 from panmodal.tools.card import Card
 from panmodal.tools.contract import Tool, tool
-from panmodal.tools.errors import EmptyInput, EndpointError, PlanError, UnknownTool
+from panmodal.tools.errors import EmptyInput, EndpointError, PlanError, UnknownTool, WrongArgument
 from panmodal.tools.media.boxes import Boxes
 from panmodal.tools.media.image import Image
 from panmodal.tools.registry import Registry
@@ -198,7 +198,7 @@ def test_each_over_nothing_is_an_empty_list() -> None:
 def even(number: int) -> int:
     """Only even numbers are welcome."""
     if number % 2:
-        raise EmptyInput(f"{number} is odd")
+        raise WrongArgument(f"{number} is odd", field="number")
     return number
 
 
@@ -225,6 +225,38 @@ def test_failed_elements_end_the_step_or_stand_beside_the_finished_ones(name: st
     ]
     assert "element 1: 1 is odd" in (done.steps["f"].error or {})["message"]
     assert back["k"].output == [0, 2, 4]
+
+
+def test_elements_with_nothing_to_work_on_are_left_out_and_lists_stay_in_step() -> None:
+    @tool
+    def half(number: int, of: int) -> int:
+        """Half of the numbers that leave no rest; the others have none."""
+        if number % of:
+            raise EmptyInput(f"nothing to halve in {number}")
+        return number // of
+
+    @tool
+    def both(left: int, right: int) -> int:
+        """Add what stands at the same place."""
+        return left + right
+
+    numbers = [step(f"n{each}", "add", left=each, right=0) for each in range(5)]
+    each = [f"$n{number}" for number in range(5)]
+    done = run(
+        *numbers,
+        Step(id="two", tool="half", each=each, args={"number": "$item", "of": 2}),
+        Step(id="four", tool="half", each="$two", args={"number": "$item", "of": 1}),
+        Step(id="three", tool="half", each=each, args={"number": "$item", "of": 3}),
+        Step(id="again", tool="half", each=each[1:4], args={"number": "$item", "of": 2}),
+        Step(id="paired", tool="both", each=["$two", "$four"], args={"left": "$item[0]", "right": "$item[1]"}),
+        Step(id="mixed", tool="both", each=["$three", "$again"], args={"left": "$item[0]", "right": "$item[1]"}),
+        step("none", "half", number=1, of=2),
+        tools=[half, both],
+    )
+    assert done.values["two"] == [0, 1, 2] and done.values["paired"] == [0, 2, 4]
+    assert [each["item"] for each in (done.steps["two"].error or {})["facts"]["elements"]] == [1, 3]
+    assert "other elements" in (done.steps["mixed"].error or {})["message"], "never what does not belong together"
+    assert statuses(done)["none"] == "failed"
 
 
 def test_all_elements_failing_is_a_failed_step_even_where_failures_are_kept() -> None:

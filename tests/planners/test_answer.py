@@ -287,6 +287,23 @@ def test_rows_of_what_was_heard_read_or_tabled_are_told() -> None:
     assert rows_of(Spans.of([[n, n + 1] for n in range(20)]))[1] == 8
 
 
+def test_elements_with_nothing_to_work_on_are_told_as_left_out() -> None:
+    data = {
+        "version": 1,
+        "steps": [
+            {"id": "s1", "tool": "cut", "args": {"image": "$item", "boxes": "$in.boxes"}, "each": "$in.image[*]"},
+            {"id": "s2", "tool": "sharpness", "args": {"image": "$s1[0]"}},
+        ],
+        "answer": ["$s2"],
+    }
+    element = {"item": 1, **EmptyInput("nothing to sharpen").to_dict()}
+    steps = {"s1": Done(error={**element, "facts": {"elements": [element]}}), "s2": Done()}
+    values = {"s1": [SCENE], "s2": 0.5}
+    request = Request("?", [SCENE, SCENE, boxes("star")], language="en")
+    told = compose(request, Plan.from_data(data), steps, values, REGISTRY, "en")
+    assert "In 1 of 2 there was nothing for cut to work on" in told.text and told.status == "answered"
+
+
 def test_long_texts_are_told_by_their_beginning() -> None:
     assert unquoted(f"the detector does not know '{'a' * 5000}'") == f"the detector does not know '{'a' * 80}…'"
     assert unquoted("it doesn't know 'it'") == "it doesn't know 'it'"
