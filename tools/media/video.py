@@ -89,13 +89,20 @@ def _seconds(container: Any, stream: Any) -> float:
     if stream.duration:
         return float(stream.duration * stream.time_base)
     if container.duration:
-        return float(container.duration) / 1e6  # FFmpeg's container clock counts microseconds
+        whole = float(container.duration) / 1e6  # FFmpeg's container clock counts microseconds
+        before = float(
+            (stream.start_time or 0) * stream.time_base
+        )  # Matroska counts from 0, not from its first picture
+        return whole - before if "matroska" in container.format.name and 0 < before < whole else whole
     ends = [packet.pts + (packet.duration or 0) for packet in container.demux(stream) if packet.pts is not None]
     return float((max(ends) - (stream.start_time or 0)) * stream.time_base) if ends else 0.0
 
 
 def _shown(container: Any, times: list[float], name: str) -> Iterator[Any]:
-    """The frame shown at each of the ascending times: the last that began by then, or the first of all."""
+    """The frame shown at each of the ascending times: the last that began by then, or the first of all.
+
+    Ends early where the pictures do, before the video that was declared.
+    """
     stream = track(container.streams.video, name, "pictures")
     stream.thread_type = "AUTO"
     start = float((stream.start_time or 0) * stream.time_base)
@@ -110,9 +117,24 @@ def _shown(container: Any, times: list[float], name: str) -> Iterator[Any]:
             shown = upcoming or shown
         while upcoming is not None and upcoming.time <= at:
             shown, upcoming = upcoming, next(decoded, None)
-        if shown is None:
+        if shown is None or (upcoming is None and _breaks_off(container, stream, shown, at)):
             return
         yield shown
+
+
+def _breaks_off(container: Any, stream: Any, last: Any, at: float) -> bool:
+    """Whether a time lies after the end of the last frame, and by more than what containers round."""
+    frame = 1 / float(stream.average_rate or 10)
+    end = last.time + max(frame, float((last.duration or 0) * last.time_base)) + frame
+    if (
+        at <= end or stream.disposition & type(stream.disposition).attached_pic
+    ):  # a cover stands for as long as it sounds
+        return False
+    # Of Matroska only the whole is known, which the sound may make longer, or what its writer noted of the track.
+    if stream.duration or not container.streams.audio:
+        return True
+    hours, minutes, seconds = (stream.metadata.get("DURATION", "") or "0:0:0").split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds) > end
 
 
 def _picture(frame: Any) -> Image:

@@ -1,7 +1,10 @@
 """Videos give the picture shown at a time."""
 
+import io
 import struct
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -66,6 +69,53 @@ def test_limits_and_wrong_times(clip):
     with pytest.raises(WrongArgument, match="3 s"):
         video.frames([3.5])
     assert video.frames([]) == []
+
+
+def film(form: str, starts: list[int], sound: float = 0.0) -> bytes:
+    """Noise that begins at these tenths of a second, and silence beside it."""
+    buffer = io.BytesIO()
+    options = {"movflags": "frag_keyframe+empty_moov"} if form == "mp4" else {}
+    with av.open(buffer, "w", format=form, options=options) as container:
+        stream = container.add_stream("mpeg4", rate=10, options={"g": "5"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        heard = container.add_stream("pcm_s16le", rate=8000, layout="mono") if sound else None
+        for start in starts:
+            pixels = np.random.default_rng(start).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = start, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        if heard is not None:
+            quiet = av.AudioFrame.from_ndarray(
+                np.zeros((1, round(sound * 8000)), np.int16), format="s16", layout="mono"
+            )
+            quiet.sample_rate, quiet.pts = 8000, 0
+            container.mux(heard.encode(quiet))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("form", ["matroska", "avi"])
+def test_a_video_that_breaks_off_does_not_stand_still(form):
+    whole = film(form, list(range(60)))
+    assert len(Video.open(whole).frames([0.0, 5.9, 6.0])) == 3
+    if form == "matroska":
+        half = Video.open(whole[: len(whole) // 2])
+        assert half.seconds == pytest.approx(6) and len(half.frames([0.0, 2.0])) == 2
+        for times in ([4.5], [0.0, 2.0, 4.0, 5.9]):
+            with pytest.raises(NotDecodable, match="breaks off"):
+                half.frames(times)
+
+
+def test_pictures_of_uneven_length_and_sound_that_goes_on_are_no_damage():
+    uneven = Video.open(film("matroska", [0, 1, 2, 30, 31, 70]))
+    assert len(uneven.frames([0.0, 2.9, 6.9, uneven.seconds])) == 4
+    longer = Video.open(film("matroska", list(range(20)), sound=6.0))
+    assert longer.seconds == pytest.approx(6) and len(longer.frames([1.9, 5.9])) == 2
+
+
+def test_pictures_that_start_late_last_from_their_first():
+    late = Video.open(film("matroska", list(range(50, 70))))
+    assert late.seconds == pytest.approx(2) and len(late.frames([0.0, 1.95, late.seconds])) == 3
 
 
 def test_what_is_no_video_is_an_error_that_names_it(tmp_path, clip):
