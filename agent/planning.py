@@ -11,9 +11,11 @@ from ..planners.base import Planner, PlannerContext, Request
 from ..planners.phrases import phrasebook
 from ..planners.plan import Plan
 from ..planners.references import parse_reference, rewrite
-from ..planners.router import direct_plan
+from ..planners.router import direct_plan, strange_words
+from ..planners.rows import short
 from ..planners.script import ScriptPlanner
 from ..tools.errors import BudgetExceeded, PlannerOutputError
+from ..tools.see.in_english import in_english
 from .events import Warned
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from .turn import Turn
 
 _NAMED = 4  # words that a note names at most
+_DRAWN = ("prompt", "style")  # arguments that say what is drawn
 LOOK = "look"
 """Id of the step that looks, in the plan of a request that is answered both ways."""
 
@@ -36,7 +39,7 @@ async def make_plan(turn: Turn, route: str) -> tuple[Plan, list[str]]:
     if route == "direct":
         return direct_plan(request), []
     plan, notes = await _by_planner(turn, request)
-    notes += _not_taught(turn, plan)
+    notes += [*_not_taught(turn, plan), *_not_drawn(turn, plan)]
     return (_with_look(plan, direct_plan(request)) if route == "both" else plan), notes
 
 
@@ -69,6 +72,21 @@ def _not_taught(turn: Turn, plan: Plan) -> list[str]:
     asked = [str(value) for step in looking for value in step.args.values() if parse_reference(value) is None]
     strange = list(dict.fromkeys(word for text in asked for word in services.router.strange(text)))
     return [phrasebook(turn.ask.language).say("not_taught", words=", ".join(strange[:_NAMED]))] if strange else []
+
+
+def _not_drawn(turn: Turn, plan: Plan) -> list[str]:
+    """The same where the plan has an image generator draw what it has no words for."""
+    services, known = turn.services, turn.services.drawn
+    if known is None:
+        return []
+    drawing = [step for step in plan.steps if "image_generator" in services.registry.get(step.tool).roles]
+    said = [step.args[name] for step in drawing for name in _DRAWN if name in step.args]
+    strange: list[str] = []
+    for text in (in_english(each) for each in said if isinstance(each, str) and parse_reference(each) is None):
+        wordless = not any(letter.isalnum() for letter in text)
+        strange += [short(text)] if wordless else strange_words(text, known)
+    words = ", ".join(list(dict.fromkeys(strange))[:_NAMED])
+    return [phrasebook(turn.ask.language).say("not_drawn", words=words)] if words else []
 
 
 async def _ask(planner: Planner, turn: Turn, request: Request) -> Plan:

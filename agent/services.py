@@ -60,7 +60,8 @@ def gather(
         store=store,
         pool=pool,
         executor=Executor(registry, pool, store, cache=home.cache),
-        router=Router(_accuracies(specs), _words(specs)),
+        router=Router(_accuracies(specs), _words(specs, "mllm")),
+        drawn=_words(specs, "image_generator"),
         planners=planners,
         usual=usual,
         origin={
@@ -101,9 +102,9 @@ def _accuracies(specs: Mapping[str, Sequence[ModelSpec]]) -> Mapping[str, Mappin
     return None
 
 
-def _words(specs: Mapping[str, Sequence[ModelSpec]]) -> frozenset[str] | None:
-    """Every word that the served mllm reads, where its `panmodal.json` says so, as mini's does."""
-    for spec in specs.get("mllm", ())[:1]:
+def _words(specs: Mapping[str, Sequence[ModelSpec]], role: str) -> frozenset[str] | None:
+    """Every word that the served model of a role reads, where its `panmodal.json` says so, as mini's do."""
+    for spec in specs.get(role, ())[:1]:
         path = spec.path / FACTS
         if path.is_file():
             words = json.loads(path.read_text(encoding="utf-8")).get("words")

@@ -93,6 +93,8 @@ class Services:
     pool: Pool
     executor: Executor
     router: Router
+    drawn: frozenset[str] | None
+    """Every word that the served image generator reads; None where that is not known."""
     planners: Mapping[str, Planner]
     usual: str
     """Which of the planners is asked first."""

@@ -223,7 +223,9 @@ class _Composer:
         message = unquoted(str(lost[0]["message"]).rstrip(".。"))
         total = len(lost) + len(value)
         if _only_empty(error):
-            self._add(step, self.book.say("empty_elements", tool=step.tool, count=len(lost), total=total), None)
+            self._add(
+                step, self.book.say("empty_elements", len(lost), tool=step.tool, count=len(lost), total=total), None
+            )
             return
         sentence = self.book.say("failed_elements", tool=step.tool, count=len(lost), total=total, message=message)
         self._add(step, sentence, None)

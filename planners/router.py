@@ -111,10 +111,7 @@ class Router:
 
     def strange(self, text: str) -> list[str]:
         """The words of a request that the mllm was never taught: it would answer as if they were not there."""
-        if self._words is None:
-            return []
-        spoken = re.findall(r"[^\W\d_]+", text.lower())
-        return list(dict.fromkeys(word for word in spoken if word not in self._words))
+        return strange_words(text, self._words) if self._words is not None else []
 
     def _by_measure(self, request: Request, question: str | None) -> Route:
         name = _name(request, question)
@@ -130,6 +127,12 @@ class Router:
         if share >= enough and wilson_lower(right, asked) > SURELY_ABOVE:
             return Route("direct", _say(request, "enough", **facts), round(share, 3), question)
         return Route("tools", _say(request, "weak", **facts), round(1 - share, 3), question)
+
+
+def strange_words(text: str, known: Container[str]) -> list[str]:
+    """The words of a text that are not among those known, each once."""
+    spoken = re.findall(r"[^\W\d_]+", text.lower())
+    return list(dict.fromkeys(word for word in spoken if word not in known))
 
 
 def direct_plan(request: Request) -> Plan:

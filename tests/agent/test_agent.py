@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from panmodal import Agent, Budget, Plan, tool
 from panmodal.agent.events import Event, RunFinished, RunStarted, StepFinished
+from panmodal.agent.planning import _not_drawn
 from panmodal.agent.result import Result
 from panmodal.planners.base import PlannerContext, Request
 from panmodal.planners.search import SearchPlanner
@@ -28,6 +30,7 @@ from panmodal.tools.errors import (
     ThreadBusy,
 )
 from panmodal.tools.media.image import Image
+from panmodal.tools.registry import default_registry
 from panmodal.tools.roles import StepContext
 
 Make = Callable[..., Agent]
@@ -325,6 +328,18 @@ def test_a_budget_that_ends_before_there_is_a_plan_is_told_without_a_fault(
     assert cut.status == "failed"
     assert cut.text == "The budget of 0.2 seconds was used up before anything was finished."
     assert "never retrieved" not in capfd.readouterr().err + caplog.text
+
+
+def test_words_that_the_image_generator_was_not_taught_are_noted() -> None:
+    services = SimpleNamespace(registry=default_registry(), drawn=frozenset({"a", "red", "star", "and", "fish"}))
+
+    def notes(prompt: str) -> list[str]:
+        turn: Any = SimpleNamespace(services=services, ask=SimpleNamespace(language="en"))
+        draw = {"id": "a", "tool": "generate_image", "args": {"prompt": prompt}}
+        return _not_drawn(turn, as_plan(draw, answer=["$a"]))
+
+    assert notes("a red star") == notes("红色的星星") == notes("$in.text") == []
+    assert "not taught: unicorn, palace." in notes("a unicorn palace")[0] and "not taught: 😀." in notes("😀")[0]
 
 
 def test_events_stream_and_end_with_the_result(make_agent: Make, scene: Image) -> None:
