@@ -1,4 +1,4 @@
-"""Checks that what was found belongs to the picture it is applied to, and that there is something at all."""
+"""What a picture shows, that what was found belongs to the picture it is applied to, and is something at all."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,13 @@ def same_frame(image: Image, found: Boxes | Masks) -> None:
             hint="give the picture in which they were found",
             field=found.kind,
         )
+
+
+def shown(image: Image) -> Image:
+    """The picture as models look at it: one that is clear all over is white, whatever colours its file hides."""
+    if not image.has_alpha or image.alpha is None or image.alpha.any():
+        return image
+    return Image.from_array(np.full_like(image.pixels, 255), image.alpha)
 
 
 def some(found: Boxes | Masks, doing: str) -> None:

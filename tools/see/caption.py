@@ -2,6 +2,7 @@
 
 from ..card import Card
 from ..contract import tool
+from ..frames import shown
 from ..media.image import Image
 from ..media.text import Text
 from ..roles import Captioner, StepContext
@@ -31,4 +32,4 @@ def caption(image: Image, *, captioner: Captioner, step: StepContext) -> Text:
     Example:
         caption(image, captioner=captioner, step=StepContext()).text
     """
-    return Text.of(captioner.caption([image], stop=step.stop)[0].text.strip())
+    return Text.of(captioner.caption([shown(image)], stop=step.stop)[0].text.strip())

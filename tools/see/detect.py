@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ..card import Card
 from ..contract import tool
+from ..frames import shown
 from ..media.boxes import Boxes
 from ..media.image import Image
 from ..roles import Detector
@@ -37,7 +38,7 @@ def detect(image: Image, labels: Sequence[str] = (), *, detector: Detector) -> B
         labels: what to look for, nouns as they stand in the request
     """
     names = resolve(labels, detector.vocabulary)
-    found = detector.detect([image], [names])[0]
+    found = detector.detect([shown(image)], [names])[0]
     left = found.xyxy[:, 0]
     # Equal scores happen (they are kept to six decimals); the order must not depend on the model's.
     order = sorted(range(len(found)), key=lambda index: (-found.scores[index], float(left[index])))

@@ -3,6 +3,7 @@
 from ..asked import check_question
 from ..card import Card
 from ..contract import tool
+from ..frames import shown
 from ..media.image import Image
 from ..media.text import Text
 from ..roles import Mllm, StepContext
@@ -31,5 +32,5 @@ def perceive(image: Image, question: str, *, mllm: Mllm, ctx: StepContext) -> Te
         question: the question or the instruction, as it stands in the request
     """
     check_question(question)
-    reply = mllm.answer([[image]], [question], stop=ctx.stop)[0]
+    reply = mllm.answer([[shown(image)]], [question], stop=ctx.stop)[0]
     return Text.of(reply.text.strip())

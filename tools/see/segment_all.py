@@ -2,6 +2,7 @@
 
 from ..card import Card
 from ..contract import tool
+from ..frames import shown
 from ..media.image import Image
 from ..media.masks import Masks
 from ..roles import Segmenter, StepContext
@@ -42,4 +43,4 @@ def segment_all(image: Image, *, segmenter: Segmenter, step: StepContext) -> Mas
     Example:
         segment_all(image, segmenter=segmenter, step=StepContext()).take([0])
     """
-    return segmenter.segment_all([image], stop=step.stop)[0]
+    return segmenter.segment_all([shown(image)], stop=step.stop)[0]

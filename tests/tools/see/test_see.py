@@ -9,6 +9,7 @@ from panmodal.agent.lab.world.captions import PLACES as WORLD_PLACES
 from panmodal.agent.lab.world.captions import place_of
 from panmodal.agent.lab.world.scenes import SceneConfig, render_scene
 from panmodal.tools.errors import UnknownLabel, WrongArgument
+from panmodal.tools.frames import shown
 from panmodal.tools.media.boxes import Boxes
 from panmodal.tools.media.image import Image
 from panmodal.tools.media.masks import Masks
@@ -127,6 +128,8 @@ class Parrot:
 
 def test_perceive_gives_the_answer_as_text(image: Image) -> None:
     assert perceive(image, "what is it?", mllm=Parrot(), ctx=StepContext()).text == "what is it?"
+    hidden = Image.from_array(image.pixels, np.zeros((image.height, image.width), np.uint8))
+    assert (shown(hidden).pixels == 255).all() and shown(image) is image, "nothing is told of colours that are hidden"
     for question in ("", "?", "😀😀"):
         with pytest.raises(WrongArgument, match="nothing is asked"):
             perceive(image, question, mllm=Parrot(), ctx=StepContext())
