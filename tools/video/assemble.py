@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..card import Card
 from ..contract import tool
 from ..errors import Cancelled, EmptyInput, WrongArgument
+from ..hear.samples import checked, within
 from ..media.audio import Audio
 from ..media.image import Image
 from ..media.limits import Limits
@@ -45,10 +46,11 @@ def assemble(
     """Show pictures one after the other in a clip, each for as long as its recording is heard, or so many seconds.
 
     As many recordings as pictures are heard with their pictures; one recording is heard under all of them, which share
-    its time. An empty recording is silence for ``seconds``. The frame is as wide as the widest picture and as high as
-    the highest, 1920 pixels at most; every picture is as large as fits, between black bars, what is clear in it white.
-    Raises ``EmptyInput`` without pictures, ``WrongArgument`` for another number of recordings or a time that cannot
-    be, ``TooLarge`` for a clip longer than a video may be.
+    its time. An empty recording is silence for ``seconds``; one beyond full scale is made softer as a whole. The frame
+    is as wide as the widest picture and as high as the highest, 1920 pixels at most; every picture is as large as fits,
+    between black bars, what is clear in it white. Raises ``EmptyInput`` without pictures, ``WrongArgument`` for another
+    number of recordings or a time that cannot be, ``TooLarge`` for a clip longer than a video may be, ``NotDecodable``
+    for damaged samples.
 
     Args:
         images: the pictures, in the order in which they are shown
@@ -103,10 +105,10 @@ def _sound(sounds: Sequence[Audio], lengths: Sequence[int]) -> Audio:
 def _heard(audio: Audio, channels: int) -> NDArray[np.float32]:
     """A recording (N, channels) at the rate of videos; of more than two channels the mean is heard on both."""
     if channels == 2 and audio.channels == 2:
-        sides = [Audio.from_samples(np.ascontiguousarray(side), audio.rate) for side in audio.samples.T]
+        sides = [Audio.from_samples(np.ascontiguousarray(side), audio.rate) for side in checked(audio).samples.T]
     else:
-        sides = [audio] * channels
-    return np.stack([side.mono(SOUND_RATE) for side in sides], axis=1)
+        sides = [checked(audio)] * channels
+    return within(np.stack([side.mono(SOUND_RATE) for side in sides], axis=1))
 
 
 def _frames(images: Sequence[Image], lengths: Sequence[int], step: StepContext) -> Iterator[NDArray[np.uint8]]:

@@ -71,6 +71,17 @@ def test_sound_begins_with_its_picture_to_the_sample() -> None:
     assert video == assemble([plain(RED)], [Audio.from_samples(samples, SOUND_RATE)], step=STEP)
 
 
+def test_sound_beyond_full_scale_is_made_softer() -> None:
+    quiet = tone(500, 0.5, SOUND_RATE)
+    for factor, few in ((5e29, 1), (3.0, 2)):
+        loud = Audio.from_samples(tone(500, 0.5, SOUND_RATE, few).samples * np.float32(factor), SOUND_RATE)
+        heard = soundtrack(assemble([plain(RED), plain(GREEN)], [Audio.open(loud.encode()[0]), quiet], step=STEP))
+        assert np.abs(heard.samples[4_000:20_000]).max() == pytest.approx(1, abs=0.1)
+        assert np.abs(heard.samples[28_000:44_000]).max() == pytest.approx(0.5, abs=0.1)
+    few_samples = Audio.from_samples(np.full(2, 0.5, np.float32), 8000)
+    assert assemble([plain(RED)], [few_samples], step=STEP).has_audio
+
+
 def test_one_recording_is_heard_under_all_pictures() -> None:
     video = assemble([plain(RED), plain(GREEN), plain(BLUE)], [tone(440, 3.0)], step=STEP)
     assert video.seconds == pytest.approx(3.0, abs=0.01)
