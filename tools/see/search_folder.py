@@ -7,6 +7,7 @@ from pydantic import Field
 
 from ..card import Card
 from ..contract import tool
+from ..errors import MissingFile, WrongArgument
 from ..media.image import Image
 from ..roles import Embedder, StepContext
 from .picture_index import PictureIndex, worded
@@ -27,6 +28,7 @@ CARD = Card(
     },
 )  # fmt: skip
 _QUOTES = "\"'“”‘’「」《》"
+_SHOWN = 200  # characters of a path that errors repeat
 _PLACE = "pictures"  # in the folder for what can be made again
 
 
@@ -38,7 +40,7 @@ def search_folder(
 
     What the model made of each picture is kept, so that a later search only looks at those that are new or changed.
     Files that are no pictures, or damaged ones, are left out; a folder without pictures gives none. Raises
-    ``MissingFile`` where there is no such folder, and ``WrongArgument`` for a description without words.
+    ``MissingFile`` where there is no such folder, and ``WrongArgument`` for a description or a folder without words.
 
     Args:
         folder: path of the folder, as it stands in the request
@@ -53,7 +55,21 @@ def search_folder(
 
 def _path_in(words: str) -> Path:
     """The path that words of a request are: without quotes, and in Chinese without the "in" behind it."""
-    path = words.strip().strip(_QUOTES)
+    path = words.strip().strip(_QUOTES).strip()
+    if not path:
+        raise WrongArgument("no folder is named", hint="name the folder; . is the current one", field="folder")
     bare = path.rstrip("里中内下面的").strip(_QUOTES)
-    there = Path(path).expanduser().exists() or not bare
-    return Path(path if there else bare)
+    try:
+        there = Path(path).expanduser().exists() or not bare
+        found = Path(path if there else bare).expanduser()
+        if "\0" in path:
+            raise ValueError("it has a NUL in it")
+        found.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, no such user, a NUL
+        shown = repr(path if len(path) <= _SHOWN else f"{path[:_SHOWN]}…")
+        raise MissingFile(
+            f"there is no folder {shown}: {getattr(error, 'strerror', None) or error}",
+            hint="check the spelling",
+            path=path[:_SHOWN],
+        ) from error
+    return found

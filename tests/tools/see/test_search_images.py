@@ -167,6 +167,20 @@ def test_a_folder_that_is_none_and_one_without_pictures(embedder: Embedder, tmp_
     assert search_folder(str(tmp_path), "a star", embedder=embedder, step=STEP) == []
 
 
+@pytest.mark.parametrize("words", ["x" * 5000, "~no-such-user-here", "a\0b", "~no-such-user-here里"])
+def test_a_path_that_no_folder_can_have_is_a_folder_that_is_not_there(embedder: Embedder, words: str) -> None:
+    with pytest.raises(MissingFile, match="there is no folder") as caught:
+        search_folder(words, "a star", embedder=embedder, step=STEP)
+    assert len(str(caught.value)) < 400 and "\0" not in str(caught.value)
+
+
+@pytest.mark.parametrize("words", ["", "  ", "“”", "' '"])
+def test_no_folder_is_not_the_current_one(embedder: Embedder, words: str) -> None:
+    with pytest.raises(WrongArgument, match="no folder is named") as caught:
+        search_folder(words, "a star", embedder=embedder, step=STEP)
+    assert caught.value.facts["field"] == "folder"
+
+
 def test_a_folder_is_found_in_the_words_around_it(embedder: Embedder, folder: Path) -> None:
     for words in (f"{folder}", f" '{folder}' ", f"“{folder}”里", f"{folder}里面的"):
         assert len(search_folder(words, "a star", 2, embedder=embedder, step=STEP)) == 2
