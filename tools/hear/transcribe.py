@@ -41,15 +41,15 @@ def transcribe(audio: Audio, language: str = "", *, asr: Recogniser, step: StepC
 
 
 def _code(language: str) -> str:
-    """The ISO 639-1 code of a language; a code stays what it is."""
+    """The ISO 639-1 code of a language, given by it or by an English name; empty where none is given."""
     name = language.strip().casefold()
-    if len(name) <= 3:
-        return name
-    from whisper.tokenizer import TO_LANGUAGE_CODE  # loads torch: only where a name is said
+    if not name:
+        return ""
+    from whisper.tokenizer import LANGUAGES, TO_LANGUAGE_CODE  # loads torch: only where a language is said
 
-    if name not in TO_LANGUAGE_CODE:
+    code: str = TO_LANGUAGE_CODE.get(name, name)
+    if code not in LANGUAGES:
         raise WrongArgument(
             f"there is no language {language!r}", hint="give a code or an English name: en, Chinese", field="language"
         )
-    code: str = TO_LANGUAGE_CODE[name]
     return code

@@ -128,8 +128,10 @@ def test_a_language_goes_by_its_code_or_its_name(model: Callable[[str], Any], sa
     audio = recording(said[0].samples)
     first = transcribe(audio, "en", asr=model("asr"), step=STEP)
     assert transcribe(audio, " English ", asr=model("asr"), step=STEP) == first
-    with pytest.raises(WrongArgument, match="no language 'Klingon'"):
-        transcribe(audio, "Klingon", asr=model("asr"), step=STEP)
+    for none in ("Klingon", "xx", "zz", "\U0001f600", "\0"):
+        with pytest.raises(WrongArgument, match="no language") as caught:
+            transcribe(audio, none, asr=model("asr"), step=STEP)
+        assert caught.value.facts["field"] == "language" and "\0" not in caught.value.message
 
 
 def test_what_is_damaged_or_stopped_is_told(model: Callable[[str], Any], said: list[Utterance]) -> None:
