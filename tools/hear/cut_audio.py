@@ -57,7 +57,7 @@ def _times(audio: Audio, start: float, end: float) -> tuple[float, float]:
     last = min(end, audio.seconds) if end > 0 else audio.seconds + end
     if not first < last:
         raise WrongArgument(
-            f"a part from {start:g} to {end:g} s of a recording of {audio.seconds:g} s has nothing in it",
+            f"a part from {first:g} to {last:g} s of a recording of {audio.seconds:g} s has nothing in it",
             hint="give a start before the end, both within the recording",
             field="start",
         )

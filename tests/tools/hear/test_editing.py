@@ -87,6 +87,8 @@ def test_a_part_is_kept_between_two_times() -> None:
     for arguments in ((2.0, 1.0), (4.0,), (5.0, 9.0), (0.0, -4.0)):
         with pytest.raises(WrongArgument, match="has nothing in it"):
             cut_audio(audio, *arguments)
+    with pytest.raises(WrongArgument, match="from 5 to 4 s of a recording of 4 s"):
+        cut_audio(audio, 5.0)
 
 
 def test_spans_are_kept_once_and_joined() -> None:
