@@ -6,8 +6,9 @@ from pydantic import Field
 
 from ..card import Card
 from ..contract import tool
-from ..errors import Cancelled, EmptyInput
+from ..errors import Cancelled, EmptyInput, WrongArgument
 from ..media.audio import Audio
+from ..media.text import plain
 from ..roles import SoundGenerator, StepContext
 
 CARD = Card(
@@ -33,7 +34,7 @@ def generate_audio(
     """Make a recording of what a text names: a sound, or music where the model makes it.
 
     The same words and seed give the same samples. Raises ``EmptyInput`` without words, ``WrongArgument`` for a sound or
-    a length that the model cannot make, ``Cancelled``.
+    a length that the model cannot make and for words with control characters, ``Cancelled``.
 
     Args:
         prompt: what is to be heard, as it stands in the request
@@ -41,6 +42,10 @@ def generate_audio(
     """
     if not prompt.strip():
         raise EmptyInput("nothing to make: no sound is named", kind=Audio.kind)
+    if plain(prompt) != prompt:  # the answer repeats it
+        raise WrongArgument(
+            f"the prompt {prompt!r} has control characters in it", hint="name the sound in words alone", field="prompt"
+        )
     if step.stop.is_set():
         raise Cancelled("the sound was cancelled")
     return sound_generator.make([prompt], seconds=[seconds or None], seeds=[step.seed % _SEEDS], stop=step.stop)[0]

@@ -1,5 +1,6 @@
 """Text as a medium: what a file says, what a model answered."""
 
+import re
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -9,6 +10,15 @@ from ..errors import NotDecodable
 from .artifact import Artifact, identity
 from .limits import Limits
 from .source import read_source
+
+# What terminals take for commands, as a whole, and any other control character but tab and the ends of lines.
+_COMMAND = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def plain(text: str) -> str:
+    """The text without what terminals would obey: their escape sequences go, other control characters are spaces."""
+    return _CONTROL.sub(" ", _COMMAND.sub("", text))
 
 
 class Text(Artifact):
@@ -24,7 +34,8 @@ class Text(Artifact):
 
     @classmethod
     def of(cls, text: str, method: str = "") -> Self:
-        """The given text. Lone surrogates, which UTF-8 cannot write, become question marks."""
+        """The given text, ``plain``. Lone surrogates, which UTF-8 cannot write, become question marks."""
+        text = plain(text)
         encoded = text.encode("utf-8", "replace")
         raw = np.frombuffer(encoded, dtype=np.uint8)
         facts: dict[str, Any] = {"characters": len(text), "method": method}
@@ -32,7 +43,10 @@ class Text(Artifact):
 
     @classmethod
     def open(cls, source: str | Path | bytes, limits: Limits | None = None, *, name: str = "") -> Self:
-        """The text of a file in UTF-8, or in UTF-16 with its byte-order mark. Raises MissingFile, NotDecodable."""
+        """The ``plain`` text of a file in UTF-8, or in UTF-16 with its byte-order mark.
+
+        Raises MissingFile, NotDecodable.
+        """
         name, content = read_source(source, limits or Limits(), name)
         text = _text(content, name)
         return cls._read(content, text, mime="text/plain", characters=len(text))
@@ -59,6 +73,6 @@ class Text(Artifact):
 def _text(content: bytes, name: str) -> str:
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
-        return content.decode(encoding)
+        return plain(content.decode(encoding))
     except UnicodeDecodeError as error:
         raise NotDecodable(f"{name} is not text: {error}", hint="save it as UTF-8", name=name) from error

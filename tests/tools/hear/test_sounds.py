@@ -90,6 +90,10 @@ def test_sounds_that_cannot_be_made_are_told(model: Model) -> None:
     for prompt, seconds, told in (("an opera", 0.0, "names no sound"), ("rain", 31.0, "a sound of 31 s")):
         with pytest.raises(WrongArgument, match=told):
             generate_audio(prompt, seconds, sound_generator=generator, step=STEP)
+    for prompt in ("rain\0dog", "\x1b[31mrain"):
+        with pytest.raises(WrongArgument, match="control characters") as caught:
+            generate_audio(prompt, sound_generator=generator, step=STEP)
+        assert caught.value.facts["field"] == "prompt" and prompt not in caught.value.message
     with pytest.raises(EmptyInput, match="nothing to make"):
         generate_audio("  ", sound_generator=generator, step=STEP)
     stop = threading.Event()
@@ -124,7 +128,8 @@ def test_voices_and_rates(model: Model) -> None:
         speak(text, "klingon", tts=voice, step=STEP)
     with pytest.raises(WrongArgument, match="a rate of 999"):
         speak(text, rate=999, tts=voice, step=STEP)
-    for nothing in ("", " \n", "... !"):
+    assert speak(Text.of("hello\0world again"), tts=voice, step=STEP) == voice.speak(["hello world again"])[0]
+    for nothing in ("", " \n", "... !", "\0\x1b[31m"):
         with pytest.raises(EmptyInput, match="the text has no words"):
             speak(Text.of(nothing), tts=voice, step=STEP)
 

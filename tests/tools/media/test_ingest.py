@@ -84,3 +84,12 @@ def test_what_cannot_be_ingested_is_a_typed_error(tmp_path):
     for source in (picture("PNG"), np.zeros((6, 8, 3), np.uint8), Pil.new("RGB", (8, 6))):
         with pytest.raises(TooLarge, match="pixels"):
             ingest(source, Limits(max_pixels=47))
+
+
+def test_what_terminals_would_obey_is_no_part_of_a_text():
+    said = "\x1b[31mred\x1b[0m \x1b]0;title\x07one\0two\x9b3\ttab\r\nend\x1b"
+    content = said.encode()
+    for text in (Text.of(said), Text.open(content)):
+        assert text.text == "red one two 3\ttab\r\nend " and text.characters == len(text.text)
+        assert Text.open(text.encode()[0]).text == text.text
+    assert Text.open(content).encode()[0] == content  # the file itself stays as it came
