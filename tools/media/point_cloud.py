@@ -17,6 +17,7 @@ from .limits import Limits
 from .source import read_source
 
 _POINT_BYTES = 15  # three float32 and three colour bytes
+_FINE = 1e-4  # of a cloud's breadth: steps of float32 up to here leave its shape alone
 
 
 class _Cloud(NamedTuple):
@@ -35,9 +36,10 @@ class PointCloud(Artifact):
     def from_points(cls, xyz: ArrayLike, colours: NDArray[np.uint8] | None = None) -> Self:
         """A cloud of ``xyz`` (N x 3 finite numbers, kept as float32) and ``colours`` (N x 3 uint8 RGB). Copies.
 
+        Points so far off that float32 would lose their shape, as those of surveys are, are moved to around 0.
         Raises WrongArgument for another shape or dtype.
         """
-        points = rows_of(xyz, 3, np.float32, "xyz")
+        points = rows_of(_near(xyz), 3, np.float32, "xyz")
         cloud = _Cloud(points, None if colours is None else frozen(np.asarray(colours)))
         if cloud.colours is not None and (cloud.colours.dtype != np.uint8 or cloud.colours.shape != points.shape):
             raise WrongArgument(f"colours need {len(points)} x 3 uint8, got {cloud.colours.shape}", field="colours")
@@ -125,6 +127,19 @@ def _from_ply(content: bytes, name: str, limits: Limits) -> _Cloud:
         raise NotDecodable(f"{name} is incomplete: {len(shape.vertices)} of {declared[b'vertex']} points", name=name)
     colours = getattr(shape, "colors", None)
     return _cloud(shape.vertices, None if colours is None or not len(colours) else np.asarray(colours)[:, :3])
+
+
+def _near(xyz: ArrayLike) -> ArrayLike:
+    """The points, with their middle at 0 where float32 is too coarse at the place where they are."""
+    if np.asarray(xyz).dtype == np.float32:  # what it lost is lost
+        return xyz
+    wide = rows_of(xyz, 3, np.float64, "xyz")
+    if not len(wide):
+        return wide
+    low, high = wide.min(axis=0), wide.max(axis=0)
+    breadth = (high / 2 - low / 2).max() * 2
+    step = max(np.abs(low).max(), np.abs(high).max()) * np.finfo(np.float32).eps
+    return wide - (low / 2 + high / 2) if 0 < breadth * _FINE < step else wide
 
 
 def _cloud(points: Any, colours: Any) -> _Cloud:

@@ -56,6 +56,25 @@ def test_limits_are_checked_from_the_headers():
         PointCloud.open(header.replace(b"900000000000", b"9000"))
 
 
+@pytest.mark.parametrize("far", [(5e6, 4e5, 100.0), (1e8, -1e8, 0.0)])
+def test_a_cloud_far_off_keeps_its_shape(far):
+    there = POINTS.astype(np.float64) + far
+    ply = trimesh.PointCloud(there).export(file_type="ply")  # trimesh itself writes float32
+    header = b"ply\nformat binary_little_endian 1.0\nelement vertex 50\n"
+    header += b"".join(b"property double %s\n" % axis for axis in (b"x", b"y", b"z")) + b"end_header\n"
+    shape = POINTS - POINTS.mean(axis=0)
+    for cloud in (
+        PointCloud.from_points(there),
+        PointCloud.open(npz(points=there)),
+        PointCloud.open(header + there.astype("<f8").tobytes()),
+    ):
+        assert np.allclose(cloud.points - cloud.points.mean(axis=0), shape, atol=1e-5)
+        assert (PointCloud.open(cloud.encode()[0]).points == cloud.points).all()
+    assert PointCloud.open(ply).count == 50
+    near = POINTS.astype(np.float64) + (100.0, 0.0, 0.0)
+    assert np.allclose(PointCloud.from_points(near).points, near, atol=1e-4)  # these stay where they are
+
+
 def test_clouds_that_cannot_be_are_refused():
     for points, colours in ((np.zeros((3, 2)), None), ([[0, 0, np.nan]], None), (POINTS, COLOURS[:3])):
         with pytest.raises(WrongArgument):
