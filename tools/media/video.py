@@ -134,7 +134,7 @@ def _breaks_off(container: Any, stream: Any, last: Any, at: float) -> bool:
     if stream.duration or not container.streams.audio:
         return True
     hours, minutes, seconds = (stream.metadata.get("DURATION", "") or "0:0:0").split(":")
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds) > end
+    return bool(int(hours) * 3600 + int(minutes) * 60 + float(seconds) > end)
 
 
 def _picture(frame: Any) -> Image:
