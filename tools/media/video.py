@@ -110,12 +110,12 @@ def _shown(container: Any, times: list[float], name: str) -> Iterator[Any]:
     shown = upcoming = next(decoded, None)
     for time in times:
         at = time + start
-        if upcoming is not None and at - upcoming.time > _SEEK_AHEAD:
+        if upcoming is not None and at - (upcoming.time or 0) > _SEEK_AHEAD and not _cover(stream):
             container.seek(int(at / stream.time_base), stream=stream, backward=True)
             decoded = container.decode(stream)
             upcoming = next(decoded, None)
             shown = upcoming or shown
-        while upcoming is not None and upcoming.time <= at:
+        while upcoming is not None and (upcoming.time or 0) <= at:
             shown, upcoming = upcoming, next(decoded, None)
         if shown is None or (upcoming is None and _breaks_off(container, stream, shown, at)):
             return
@@ -124,17 +124,22 @@ def _shown(container: Any, times: list[float], name: str) -> Iterator[Any]:
 
 def _breaks_off(container: Any, stream: Any, last: Any, at: float) -> bool:
     """Whether a time lies after the end of the last frame, and by more than what containers round."""
+    if _cover(stream):
+        return False
     frame = 1 / float(stream.average_rate or 10)
-    end = last.time + max(frame, float((last.duration or 0) * last.time_base)) + frame
-    if (
-        at <= end or stream.disposition & type(stream.disposition).attached_pic
-    ):  # a cover stands for as long as it sounds
+    end = (last.time or 0) + max(frame, float((last.duration or 0) * last.time_base)) + frame
+    if at <= end:
         return False
     # Of Matroska only the whole is known, which the sound may make longer, or what its writer noted of the track.
     if stream.duration or not container.streams.audio:
         return True
     hours, minutes, seconds = (stream.metadata.get("DURATION", "") or "0:0:0").split(":")
     return bool(int(hours) * 3600 + int(minutes) * 60 + float(seconds) > end)
+
+
+def _cover(stream: Any) -> bool:
+    """Whether the picture is one that belongs to a recording: it has no time, and stands for as long as that sounds."""
+    return bool(stream.disposition & type(stream.disposition).attached_pic)
 
 
 def _picture(frame: Any) -> Image:

@@ -113,6 +113,24 @@ def test_pictures_of_uneven_length_and_sound_that_goes_on_are_no_damage():
     assert longer.seconds == pytest.approx(6) and len(longer.frames([1.9, 5.9])) == 2
 
 
+def test_the_cover_of_a_recording_stands_for_as_long_as_it_sounds():
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        heard, cover = container.add_stream("aac", rate=16000, layout="mono"), container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        pixels = np.full((48, 64, 3), 80, np.uint8)
+        container.mux(cover.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(cover.encode(None))
+        for start in range(0, 80_000, 1024):
+            quiet = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            quiet.sample_rate, quiet.pts = 16000, start
+            container.mux(heard.encode(quiet))
+        container.mux(heard.encode(None))
+    video = Video.open(buffer.getvalue())
+    assert [brightness(each) for each in video.frames([0.0, video.seconds / 2, video.seconds])] == [10, 10, 10]
+
+
 def test_pictures_that_start_late_last_from_their_first():
     late = Video.open(film("matroska", list(range(50, 70))))
     assert late.seconds == pytest.approx(2) and len(late.frames([0.0, 1.95, late.seconds])) == 3
