@@ -218,8 +218,12 @@ def _beyond(request: Request, context: PlannerContext, trained: Sequence[str]) -
     ready = sources(kinds or ["text"], tools)
     served = {tool.name for tool in tools}
     # A tool that nobody serves here may be meant as well: search then says what it lacks.
-    others = [tool for tool in context.registry.tools() if tool.name not in trained
-              and (tool.name not in served or ready.keys() >= set(needs(tool)))]  # fmt: skip
+    others = [
+        tool
+        for tool in context.registry.tools()
+        if tool.name not in trained
+        and (ready.keys() >= set(needs(tool)) if tool.name in served else not any(_as_good(own, tool) for own in known))
+    ]
     # "Draw boxes on the sign" about a picture is no wish for another picture of that name.
     others = [tool for tool in others if needs(tool) != ("text",) or tool.returns.kind not in kinds]
     for clause in wishes:
@@ -228,6 +232,12 @@ def _beyond(request: Request, context: PlannerContext, trained: Sequence[str]) -
     return (
         request.want is not None and request.want not in sources(kinds, known) and request.want in sources(kinds, tools)
     )
+
+
+def _as_good(own: Tool, other: Tool) -> bool:
+    """Whether a tool makes what another one would, out of the same: a clip of drawn pictures for a filmed one."""
+    kind = own.returns.kind
+    return kind == other.returns.kind not in (None, "text") and needs(own) == needs(other)
 
 
 def _gives(plan: Plan, want: str | None, registry: Registry) -> bool:

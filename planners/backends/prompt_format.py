@@ -35,7 +35,8 @@ _APART = "红橙黄绿蓝紫粉棕黑白把将"
 _CLINGING = "太帮则给很用上里"
 # "几辆车" is a word of the dictionary too, but a quantity and a thing here.
 _QUANTITY = re.compile(r"[几两一二三四五六七八九十]+[个只辆棵颗朵条艘张把位座](?=.)")
-_WORD = re.compile(rf"[{_CJK}]|['’][^\W_{_CJK}]+|[^\W_{_CJK}]+|[^\w\s]|_")
+_PATH = re.compile(r"(?<![\w/])(?:[A-Za-z]:|~|\.{1,2})?(?:[/\\][\w.~-]+)+[/\\]?", re.ASCII)
+_WORD = re.compile(rf"[{_CJK}]|(?<=\w)['’][^\W_{_CJK}]+|[^\W_{_CJK}]+|[^\w\s]|_")
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,17 @@ class NormalForm:
             for last in range(first, len(self.words)):
                 told = self.between(first, last)
                 if told == span:
-                    return self.text[self.words[first].start : self.words[last].end]
+                    return self._whole_path(self.words[first].start, self.words[last].end)
                 if not span.startswith(told):
                     break
         return None
+
+    def _whole_path(self, start: int, end: int) -> str:
+        """The text between two places; the whole path where they lie in one ("/data/scans" for "scans")."""
+        for path in _PATH.finditer(self.text):
+            if path.start() <= start and end <= path.end():
+                return path[0]
+        return self.text[start:end]
 
     def _told(self, span: Iterable[Word]) -> str:
         return "".join(self._marks.get(word.text, f" {word.text}") for word in span)

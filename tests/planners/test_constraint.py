@@ -238,6 +238,13 @@ def test_spans_come_back_as_typed(text: str, span: str, found: str | None) -> No
     assert NormalForm(text, KNOWN).restore(span) == found
 
 
+@pytest.mark.parametrize("path", ["/data/2024/scans", "~/Pictures", "./red/cars", "C:/Users/red"])
+def test_what_lies_in_a_path_is_the_whole_path(path: str) -> None:
+    form = NormalForm(f"Look in {path}, now", KNOWN)
+    assert form.restore(form.told(path.rpartition("/")[2])) == path
+    assert form.restore(" now") == "now"
+
+
 def test_the_prompt_names_kinds_and_thread() -> None:
     told = NormalForm("Blur it, now", KNOWN).prompt(["image", "image"], ["image", "boxes", "image_1"])
     assert told == "<|in|> image image<|thread|> boxes image<|request|> blur it , now<|plan|>"

@@ -108,7 +108,7 @@ def value(s: Source, tool: str, arg: Argument) -> Value:
         return own(s)
     if arg.options:
         chosen = s.rng.choice(arg.options)
-        return chosen, chosen
+        return chosen.replace("_", " "), chosen
     if arg.type in ("integer", "number"):
         return number(s, arg)
     if arg.type == "array":
