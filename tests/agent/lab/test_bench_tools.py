@@ -58,6 +58,7 @@ def test_every_models_tool_and_its_library_give_the_same(model_tools: ModelTools
         assert math.isfinite(compare(model_tools.pair(name), 1, 0).over), name
 
 
+@pytest.mark.slow
 def test_every_other_tool_and_its_library_give_the_same(bench: Bench) -> None:
     plain_tools = PlainTools(bench)
     for name in plain_tools.names():

@@ -116,7 +116,13 @@ def test_the_right_answer_passes(intent: str, answered: Answered, senses: Senses
         assert case.right(given, senses), (case.truth, given)
 
 
-@pytest.mark.parametrize("intent", RIGHT)
+# Its judge looks at every picture of a folder for every answer.
+SLOWER = ("search_folder",)
+
+
+@pytest.mark.parametrize(
+    "intent", [pytest.param(intent, marks=pytest.mark.slow) if intent in SLOWER else intent for intent in RIGHT]
+)
 def test_no_other_answer_passes(intent: str, answered: Answered, senses: Senses) -> None:
     (case, _), (_, other) = answered(intent)
     handed_back = [Given("Done.", case.files), Given("Done.", case.files[:1])]
