@@ -28,7 +28,8 @@ STOP_WORDS = _set("""
     hello hi hey ok make give tell show find count detect locate identify describe highlight colour color colours colors
     的 了 是 在 有 几 个 多 少 吗 把 请 和 与 这 那 些 里 中 一 张
 """)
-_QUANTITIES = frozenset("几多少两二三四五六七八九十百千数每这那第只辆棵颗朵条艘张个位")
+# Chinese signs of stop words and of quantities ("几个", "三辆").
+_SIGNS = STOP_WORDS | frozenset("几多少两二三四五六七八九十百千数每这那第只辆棵颗朵条艘张个位")
 # In normal form nor with one of these: for the small models a request speaks of its picture, not of one in it.
 PICTURES = _set("picture photo image photograph scene drawing pictures photos images photographs scenes drawings "
                 "图 图片 照片 图像 画面 相片")  # fmt: skip
@@ -104,9 +105,7 @@ def _may_bound(word: Word) -> bool:
 
 def _is_stop(text: str) -> bool:
     """Whether it is a stop word, or a number or quantity in Chinese ("几个", "三辆")."""
-    return text in STOP_WORDS or (
-        not text.isascii() and all(sign in STOP_WORDS or sign in _QUANTITIES for sign in text)
-    )
+    return text in STOP_WORDS or (not text.isascii() and all(sign in _SIGNS for sign in text))
 
 
 def _is_mark(word: Word) -> bool:

@@ -14,6 +14,13 @@ from numpy.typing import NDArray
 
 Colour = Literal["red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white"]
 COLOURS: tuple[Colour, ...] = get_args(Colour)
+CHINESE: Mapping[str, Colour] = MappingProxyType(
+    {
+        "红": "red", "橙": "orange", "黄": "yellow", "绿": "green", "蓝": "blue",
+        "紫": "purple", "粉": "pink", "棕": "brown", "黑": "black", "白": "white",
+    }
+)  # fmt: skip
+"""Each colour by its one sign in Chinese."""
 
 # sRGB 0-255: for each name its clear tone first (what `recolour` paints), then lighter, darker and paler
 # ones.

@@ -5,17 +5,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ..english import with_article
+from .colours import CHINESE
 from .nouns import NOUNS
 
 _ENGLISH: Mapping[str, str] = MappingProxyType(
     {said: label for label, languages in reversed(list(NOUNS.items())) for said in languages["zh"]}
 )
-_COLOURS: Mapping[str, str] = MappingProxyType(
-    {
-        "红": "red", "橙": "orange", "黄": "yellow", "绿": "green", "蓝": "blue", "紫": "purple", "粉红": "pink",
-        "粉": "pink", "棕": "brown", "褐": "brown", "黑": "black", "白": "white",
-    }
-)  # fmt: skip
+_COLOURS: Mapping[str, str] = MappingProxyType({"粉红": "pink", "褐": "brown", **CHINESE})
 _THING = re.compile(
     r"(?:一?[个只辆条朵艘颗座棵块枚轮把幅张]|一)?"
     rf"(?:(?P<colour>{'|'.join(_COLOURS)})色?的?)?"

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..errors import UnknownLabel
-from ..see.colours import COLOURS, Colour
+from ..see.colours import CHINESE, COLOURS, Colour
 from ..see.nouns import clean, resolve
 from ..text.words import HAN, han
 
@@ -85,13 +85,7 @@ _PATTERNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 _MOTIONS = {motion: re.compile("|".join(patterns)) for motion, patterns in _PATTERNS.items()}
-_COLOURS_ZH: Mapping[str, Colour] = MappingProxyType(
-    {
-        "红": "red", "橙": "orange", "黄": "yellow", "绿": "green", "蓝": "blue",
-        "紫": "purple", "粉": "pink", "棕": "brown", "黑": "black", "白": "white",
-    }
-)  # fmt: skip
-_COLOUR = re.compile(rf"\b({'|'.join(COLOURS)})\b|([{''.join(_COLOURS_ZH)}])色?的?")
+_COLOUR = re.compile(rf"\b({'|'.join(COLOURS)})\b|([{''.join(CHINESE)}])色?的?")
 _FILLER = re.compile(
     r"\b(?:a|an|the|this|that|which|who|when|where|while|then|and|or|of|in|on|at|to|it|its|is|are|was|were|be|there|do|does"
     r"|one|some|something|anything|someone|slowly|quickly|fast|suddenly|clip|video|moments?|time|find|show|me)\b"
@@ -133,7 +127,7 @@ def colour_in(text: str) -> tuple[Colour | None, str]:
     match = _COLOUR.search(text)
     if match is None:
         return None, text
-    colour = _COLOURS_ZH[match[2]] if match[2] else next(each for each in COLOURS if each == match[1])
+    colour = CHINESE[match[2]] if match[2] else next(each for each in COLOURS if each == match[1])
     return colour, f"{text[: match.start()]} {text[match.end() :]}"
 
 

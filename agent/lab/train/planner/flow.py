@@ -55,8 +55,8 @@ class Flow:
         """The kind of medium that a tool makes, as another one can take it, and whether it makes a list."""
         if facts.gives in MEDIA:
             return facts.gives, facts.lists
-        worded = facts.gives is not None and facts.gives not in ("boxes",) or facts.name == "read_text"
-        return ("text", False) if worded and facts.gives and self.catalog.wording(facts.gives) else None
+        holds_words = facts.gives != "boxes" or facts.name == "read_text"  # other boxes name things
+        return ("text", False) if facts.gives and holds_words and self.catalog.wording(facts.gives) else None
 
     def where(self, lines: Sequence[Phrasing], medium: str | None, onto: set[Place], s: Source) -> tuple[str, int]:
         """Which media the request is about, and how many are there."""

@@ -114,8 +114,7 @@ def value(s: Source, tool: str, arg: Argument) -> Value:
     if arg.type == "array":
         return choices(s)
     if arg.type == "string" or arg.literal:
-        said = scene(s)
-        return said, said
+        return _as_said(scene(s))
     raise LookupError(f"nothing is told of {tool}.{arg.name}")
 
 
@@ -170,7 +169,7 @@ def _things(s: Source) -> dict[str, str]:
             "u": f"the {singles[1]}", "pl": f"{tints[0]} {many}".strip(), "pls": others}  # fmt: skip
 
 
-def _said(s: Source, text: str) -> Value:
+def _as_said(text: str) -> Value:
     return text, text
 
 
@@ -178,17 +177,17 @@ def _prompt_of_sound(s: Source) -> Value:
     name = s.rng.choice(SOUNDS[s.language])
     if s.chance(0.3):
         name = s.noun()[0] if s.language == "zh" else with_article(s.noun()[0])
-    return _said(s, name)
+    return _as_said(name)
 
 
 def _moving(s: Source) -> Value:
     template = s.rng.choice(_MOVING[s.language])
-    return _said(s, template.format(**_things(s), d=s.rng.choice(_DIRECTIONS[s.language])))
+    return _as_said(template.format(**_things(s), d=s.rng.choice(_DIRECTIONS[s.language])))
 
 
 def _clause(s: Source) -> Value:
     template = s.rng.choice(_CLAUSES[s.language])
-    return _said(s, template.format(**_things(s), d=s.rng.choice(_DIRECTIONS[s.language])))
+    return _as_said(template.format(**_things(s), d=s.rng.choice(_DIRECTIONS[s.language])))
 
 
 def _sentence(s: Source) -> Value:
@@ -197,7 +196,7 @@ def _sentence(s: Source) -> Value:
     said = [a.text for a in s.phrasings.asides[s.language] if (zlib.crc32(a.text.encode()) % 10 == 0) == apart]
     parts = [s.rng.choice(said) if said and s.chance(0.7) else scene(s) for _ in range(s.rng.choice((1, 1, 1, 2, 3)))]
     text = ("，" if s.language == "zh" else s.rng.choice((", ", ". ", " and "))).join(parts)
-    return _said(s, text if s.chance(0.5) else text[:1].upper() + text[1:])
+    return _as_said(text if s.chance(0.5) else text[:1].upper() + text[1:])
 
 
 def _from(table: dict[str, dict[str, str]]) -> Callable[[Source], Value]:
@@ -208,12 +207,12 @@ _OWN: dict[str, Callable[[Source], Value]] = {
     "colour": lambda s: s.colour(),
     "to": _from(LANGUAGES),
     "place": _from(PLACES),
-    "style": lambda s: _said(s, s.rng.choice(STYLES[s.language])),
-    "folder": lambda s: _said(s, s.rng.choice(FOLDERS)),
+    "style": lambda s: _as_said(s.rng.choice(STYLES[s.language])),
+    "folder": lambda s: _as_said(s.rng.choice(FOLDERS)),
     "generate_audio.prompt": _prompt_of_sound,
     "animate.prompt": _moving,
     "find_moment.query": _clause,
     "text": _sentence,
-    "compare.first": lambda s: _said(s, s.noun()[0]),
-    "compare.second": lambda s: _said(s, s.noun()[0]),
+    "compare.first": lambda s: _as_said(s.noun()[0]),
+    "compare.second": lambda s: _as_said(s.noun()[0]),
 }
